@@ -1,0 +1,1 @@
+"""Holds the commands: each module here turns one command line into exit status and output."""

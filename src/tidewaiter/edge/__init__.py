@@ -1,0 +1,1 @@
+"""Holds the impure room: files, sockets, clock and the run loops around the core."""
