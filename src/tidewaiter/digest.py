@@ -61,8 +61,5 @@ def chain_id(diff_ids: Sequence[Digest]) -> Digest | None:
     """
     chain: Digest | None = None
     for diff_id in diff_ids:
-        if chain is None:
-            chain = diff_id
-        else:
-            chain = "sha256:" + hashlib.sha256(f"{chain} {diff_id}".encode()).hexdigest()
+        chain = diff_id if chain is None else "sha256:" + hashlib.sha256(f"{chain} {diff_id}".encode()).hexdigest()
     return chain

@@ -92,7 +92,9 @@ def parse_reference(text: str) -> ImageReference:
         if "/" not in path:
             path = f"library/{path}"
     if not _PATH.match(path):
-        raise ImageReferenceError(f"{text[:120]!r}: {path[:120]!r} is no repository path (lower-case letters and digits)")
+        raise ImageReferenceError(
+            f"{text[:120]!r}: {path[:120]!r} is no repository path (lower-case letters and digits)"
+        )
     if tag is None and digest is None:
         tag = "latest"
     return ImageReference(text, host, path, tag, digest)

@@ -1,0 +1,87 @@
+"""Turns the small things that many producers write alike (times, container ids, kubelet names) into checked values."""
+
+import re
+from datetime import UTC, datetime
+
+from tidewaiter.digest import is_hex
+from tidewaiter.sources import RecordError
+
+_RFC3339 = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:[.,](\d{1,12}))?\s?(?:([Zz])|([+-])(\d\d):?(\d\d)|UTC|)(?:\s+UTC)?\Z"
+)
+_NS = 1_000_000_000
+_FIRST_NS = 0
+_LAST_NS = 253_402_300_799 * _NS  # 9999-12-31
+_POD_CONTAINER = re.compile(r"/?k8s_([^_]+)_([^_]+)_([^_]+)_([0-9a-zA-Z-]+)_(\d+)\Z")
+FULL_ID_LENGTH = 64
+SHORTEST_PREFIX = 12
+
+
+def parse_time_ns(text: str) -> int:
+    """RFC 3339 (and Go's `2006-01-02 15:04:05 +0000 UTC`) to nanoseconds since the epoch, UTC.
+
+    A time without a zone is UTC. Raises RecordError where the text is no time, or one before 1970.
+    """
+    match = _RFC3339.match(text)
+    if match is None:
+        raise RecordError(f"{text[:120]!r}: not an RFC 3339 time")
+    year, month, day, hour, minute, second, fraction, _, sign, zone_hour, zone_minute = match.groups()
+    try:
+        moment = datetime(int(year), int(month), int(day), int(hour), int(minute), min(int(second), 59), tzinfo=UTC)
+    except ValueError as error:
+        raise RecordError(f"{text[:120]!r}: not a date ({error})") from None
+    seconds = int(moment.timestamp()) + (1 if int(second) == 60 else 0)
+    if sign is not None:
+        offset = int(zone_hour) * 3600 + int(zone_minute) * 60
+        seconds += -offset if sign == "+" else offset
+    time_ns = seconds * _NS + (int(fraction[:9].ljust(9, "0")) if fraction else 0)
+    return checked_time_ns(time_ns)
+
+
+def time_ns_or_none(text: str | None) -> int | None:
+    """As `parse_time_ns`, but None for nothing, for rubbish, and for the zero times of Go (`0001-01-01T00:00:00Z`)."""
+    if not text:
+        return None
+    try:
+        return parse_time_ns(text)
+    except RecordError:
+        return None
+
+
+def checked_time_ns(time_ns: int) -> int:
+    """The time itself if it lies between 1970 and 9999; RecordError otherwise."""
+    if not _FIRST_NS < time_ns <= _LAST_NS:
+        raise RecordError(f"{time_ns}: not a time between 1970 and 9999 in nanoseconds")
+    return time_ns
+
+
+def split_container_id(text: str | None) -> tuple[str | None, str | None, str | None]:
+    """(container_id, container_id_prefix, runtime) from what a producer calls the container's id.
+
+    `docker://<64 hex>`, `containerd://..`, `cri-o://..` name the runtime. 64 hex are a whole id; 12 to 63 hex are a
+    prefix. `host` and the empty text are no container. Any other text is nothing here: only containerd's own events
+    have ids that people chose, and its source takes them as they are.
+    """
+    if not text or text == "host":
+        return None, None, None
+    scheme, separator, rest = text.partition("://")
+    runtime, value = (scheme, rest) if separator else (None, text)
+    if not is_hex(value):
+        return None, None, runtime
+    if len(value) == FULL_ID_LENGTH:
+        return value, None, runtime
+    if SHORTEST_PREFIX <= len(value) < FULL_ID_LENGTH:
+        return None, value, runtime
+    return None, None, runtime
+
+
+def kubelet_container_name(name: str | None) -> tuple[str, str, str, str] | None:
+    """(container, pod, namespace, pod uid) if a Docker container's name has the kubelet's own form, else None.
+
+    `k8s_<container>_<pod>_<namespace>_<uid>_<attempt>`: kubernetes `dockershim/naming.go`.
+    """
+    match = _POD_CONTAINER.match(name or "")
+    if match is None:
+        return None
+    container, pod, namespace, uid, _ = match.groups()
+    return container, pod, namespace, uid
