@@ -7,7 +7,8 @@ from tidewaiter.digest import is_hex
 from tidewaiter.sources import RecordError
 
 _RFC3339 = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:[.,](\d{1,12}))?\s?(?:([Zz])|([+-])(\d\d):?(\d\d)|UTC|)(?:\s+UTC)?\Z"
+    r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:[.,](\d{1,12}))?\s?"
+    r"(?:([Zz])|([+-])(\d\d):?(\d\d)|UTC|)(?:\s+UTC)?\Z"
 )
 _NS = 1_000_000_000
 _FIRST_NS = 0
