@@ -1,7 +1,12 @@
 """Turns the small things that many producers write alike (times, container ids, kubelet names) into checked values."""
 
+import ipaddress
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
+from typing import TypeVar
+
+import msgspec
 
 from tidewaiter.digest import is_hex
 from tidewaiter.sources import RecordError
@@ -16,6 +21,33 @@ _LAST_NS = 253_402_300_799 * _NS  # 9999-12-31
 _POD_CONTAINER = re.compile(r"/?k8s_([^_]+)_([^_]+)_([^_]+)_([0-9a-zA-Z-]+)_(\d+)\Z")
 FULL_ID_LENGTH = 64
 SHORTEST_PREFIX = 12
+_LONGEST_IP = 64
+
+Decoded = TypeVar("Decoded")
+
+
+def decode_json(decoder: msgspec.json.Decoder[Decoded], record: bytes) -> Decoded:
+    """One JSON record through a typed decoder. Raises RecordError, and nothing else, whatever the bytes are."""
+    try:
+        return decoder.decode(record)
+    except (ValueError, RecursionError) as error:  # msgspec's own errors and UnicodeDecodeError are ValueErrors
+        raise RecordError(f"{record[:80]!r}: {str(error)[:120]}") from None
+
+
+@lru_cache(maxsize=16384)
+def _normal_ip(text: str) -> str | None:
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(address)
+
+
+def ip_or_none(text: str | None) -> str | None:
+    """An IP address in its normal form (IPv6 compressed, no zone; `::ffff:192.0.2.1` is `192.0.2.1`), else None."""
+    return _normal_ip(text) if text and len(text) <= _LONGEST_IP else None
 
 
 def parse_time_ns(text: str) -> int:
