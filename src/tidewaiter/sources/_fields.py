@@ -57,17 +57,21 @@ def parse_time_ns(text: str) -> int:
 
     A time without a zone is UTC. Raises RecordError where the text is no time, or one before 1970.
     """
-    # Nearly every record of the large streams has the form that Go prints: its date is read once a minute only.
-    if text[19:20] == "." and text[-1] == "Z" and "1971" < text < "9999":
-        second, fraction = text[17:19], text[20:-1]
-        if text[16] == ":" and second < "60" and second.isdecimal() and fraction.isdecimal() and len(fraction) <= 9:
-            return _minute_ns(text[:16]) + int(second) * _NS + int(fraction) * _FRACTION_NS[len(fraction)]
+    # Nearly every record of the large streams has the form that Go prints: its date is read once a second only.
+    if text[19:20] == "." and text[-1] == "Z":
+        fraction = text[20:-1]
+        if len(fraction) <= 9 and fraction.isdecimal() and (second_ns := _second_ns(text[:19])) is not None:
+            return second_ns + int(fraction) * _FRACTION_NS[len(fraction)]
     return _parse_any_time_ns(text)
 
 
-@lru_cache(maxsize=4096)
-def _minute_ns(text: str) -> int:
-    return _parse_any_time_ns(f"{text}:00Z")
+@lru_cache(maxsize=8192)
+def _second_ns(text: str) -> int | None:
+    """The time without a fraction; None where it is none, or so early or late that a fraction could matter."""
+    try:
+        return _parse_any_time_ns(f"{text}Z") if "1971" < text < "9999" else None
+    except RecordError:
+        return None
 
 
 def _parse_any_time_ns(text: str) -> int:
