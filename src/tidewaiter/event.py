@@ -30,7 +30,7 @@ class Where(msgspec.Struct, frozen=True):
     """Node for records that name none (`--node`, or a syslog prefix); None: nobody said."""
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True):
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """What every event carries."""
 
     time_ns: int | None

@@ -1,0 +1,278 @@
+"""Turns what processes did (execs, connections, sessions) into actions of the chain they belong to.
+
+An event that names no known container waits (`waiting.py`) until a record names it; when its time is up it is
+`unattributed`, never taken for harmless.
+"""
+
+from collections.abc import Callable
+from typing import Literal
+
+from tidewaiter.attribution import NODELESS, Directory
+from tidewaiter.behaviour import row_of
+from tidewaiter.chain import Action, Chain, Session
+from tidewaiter.cluster import ClusterState
+from tidewaiter.event import ContainerEvent, ContainerExec, Event, NetworkFlow, Pod, ProcessExec
+from tidewaiter.mask import mask_arguments
+from tidewaiter.policy import TrustPolicy
+from tidewaiter.waiting import WaitingRoom
+
+Outcome = Literal["used", "irrelevant", "waiting", "expired", "unattributed", "duplicate", "rejected"]
+
+_ARGS_KEPT = 64
+_TEXT_KEPT = 4096
+_LINEAGE_KEPT = 64
+
+
+class Activity:
+    """Files execs, flows and sessions, and keeps those that cannot be filed yet."""
+
+    def __init__(
+        self,
+        directory: Directory,
+        policy: TrustPolicy,
+        *,
+        keep_arguments: bool = False,
+        settles: Callable[[Chain, int], bool],
+        on_resolved: Callable[[Event, Outcome], None],
+    ) -> None:
+        self.directory = directory
+        self.policy = policy
+        self.keep_arguments = keep_arguments
+        self.waiting = WaitingRoom()
+        self.touched: list[Chain] = []
+        """Chains that were changed; the engine empties it."""
+        self.now_ns = 0
+        """Latest event time seen from anybody."""
+        self._settles = settles
+        self._on_resolved = on_resolved
+
+    # ------------------------------------------------------------------------------------------ events
+
+    def process_exec(self, event: ProcessExec) -> Outcome:
+        """File an exec."""
+        chain = self._actor(event)
+        if chain is None:
+            if event.pod is not None and event.container_id_prefix is None:
+                chain = self.directory.pod_chain(event)
+            if chain is None:
+                return self._wait(event)
+        if chain.is_settled:
+            return "irrelevant"
+        return self._exec(chain, event)
+
+    def _exec(self, chain: Chain, event: ProcessExec) -> Outcome:
+        time_ns = event.time_ns or 0
+        self.directory.identify(chain, event)
+        chain.see(time_ns)
+        self.learn_pid(event, event.pid, time_ns, chain)
+        if event.pid is not None and event.parent_pid is not None and len(chain.lineage) < _LINEAGE_KEPT:
+            chain.lineage = tuple(sorted({*chain.lineage, (event.pid, event.parent_pid)}))
+        action = Action(
+            time_ns=time_ns,
+            kind="exec",
+            source=event.where.source,
+            stream=event.where.stream,
+            offset=event.where.offset,
+            exe=event.exe,
+            args=self._kept_arguments(event.args),
+            pid=event.pid,
+            parent_pid=event.parent_pid,
+            parent_exe=event.parent_exe,
+            is_upper_layer=bool(event.is_upper_layer),
+            prefix=event.container_id_prefix,
+        )
+        first = (time_ns, event.exe or "", action.args, event.parent_exe or "")
+        if chain.first_process is None or first < chain.first_process:
+            chain.first_process = first
+        return self._act(chain, action)
+
+    def network_flow(self, event: NetworkFlow) -> Outcome:
+        """File a connection: by container, by pod, or by the address it came from."""
+        if event.direction == "ingress" or event.is_reply or event.dst_ip is None:
+            return "irrelevant"
+        action = Action(
+            time_ns=event.time_ns or 0,
+            kind="egress",
+            source=event.where.source,
+            stream=event.where.stream,
+            offset=event.where.offset,
+            exe=event.exe,
+            pid=event.pid,
+            dst_ip=event.dst_ip,
+            dst_port=event.dst_port,
+            dst_name=event.dst_name,
+            protocol=event.protocol,
+            is_initiator_proven=event.is_initiator_proven and event.direction == "egress",
+            is_refused=event.is_refused,
+            prefix=event.container_id_prefix,
+        )
+        chain = self._actor(event)
+        if chain is not None:
+            if chain.is_settled:
+                return "irrelevant"
+            self.directory.identify(chain, event)
+            chain.see(action.time_ns)
+            return self._act(chain, action)
+        if row_of(action, self.policy) is None:
+            return "irrelevant"
+        cluster = self.directory.cluster(event.cluster)
+        if event.container_id_prefix is None and event.pod is not None and (event.pod.name or event.pod.uid):
+            return self._act_in_pod(cluster, event.pod, action)
+        if event.src_ip is not None and event.container_id_prefix is None:
+            holder = cluster.holder_of(event.src_ip, action.time_ns, self.policy.clock_skew_ns)
+            if holder is not None:
+                return self._act_of_holder(cluster, holder, action)
+        return self._wait(event)
+
+    def container_exec(self, event: ContainerExec, chain: Chain | None) -> Outcome:
+        """File a session: of a chain, or of a pod whose container nobody names."""
+        if chain is None:
+            record = self.directory.cluster(event.cluster).pod(event.pod) if event.pod is not None else None
+            if record is None:
+                return self._wait(event)
+            session = self._session(event)
+            known = record.sessions.get(repr(session.order))
+            if known is None or session.time_ns < known.time_ns:
+                record.sessions[repr(session.order)] = session
+            return "used" if known is None else "duplicate"
+        if event.pid is not None:
+            self.learn_pid(event, event.pid, event.time_ns or 0, chain)
+        if not event.command and event.user is None:
+            return "irrelevant"
+        self.touched.append(chain)
+        return "used" if chain.attach(self._session(event)) else "duplicate"
+
+    # ------------------------------------------------------------------------------------------ waiting
+
+    def resolve(self, name: str, refile: Callable[[Event], Outcome]) -> None:
+        """What waited under a name is filed now. It came in time: waiting does not make it late."""
+        for event in self.waiting.claim(name):
+            self._on_resolved(event, refile(event))
+
+    def refile(self, event: Event) -> Outcome:
+        """File an event that waited."""
+        if isinstance(event, ProcessExec):
+            return self.process_exec(event)
+        if isinstance(event, NetworkFlow):
+            return self.network_flow(event)
+        if isinstance(event, ContainerExec):
+            return self.container_exec(event, self.directory.find(event))
+        return "unattributed"
+
+    def give_up(self, before_ns: int) -> None:
+        """What is older than a time waits no longer."""
+        for event in list(self.waiting.overdue(before_ns)):
+            self._on_resolved(event, self._last_resort(event))
+
+    def learn_pid(self, event: ContainerEvent, pid: int | None, time_ns: int, chain: Chain) -> None:
+        """A process is in a container; so are those that waited for it."""
+        node = self.directory.states[chain.cluster].nodes.get(chain.node)
+        if not pid or node is None:
+            return
+        node.learn_pid(pid, time_ns, chain.key)
+        if self.waiting:
+            for name in sorted({event.node or NODELESS, *node.aliases, NODELESS}):
+                self.resolve(f"pid:{chain.cluster}/{name}/{pid}", self.refile)
+
+    def _wait(self, event: ContainerEvent) -> Outcome:
+        names: tuple[str, ...] = ()
+        if event.container_id_prefix is not None:
+            if len(self.directory.find_prefix(event.cluster, event.container_id_prefix)) > 1:
+                return "unattributed"
+            names = (f"id:{event.cluster}/{event.container_id_prefix[:12]}",)
+        elif isinstance(event, NetworkFlow) and event.src_ip is not None:
+            names = (f"ip:{event.cluster}/{event.src_ip}",)
+        elif isinstance(event, ProcessExec | NetworkFlow):
+            names = tuple(f"pid:{event.cluster}/{event.node or NODELESS}/{pid}" for pid in _pids(event))
+        if not names:
+            return "unattributed"
+        left = self.waiting.add(event, names)
+        if left is not None:
+            self._on_resolved(left, self._last_resort(left))
+        return "waiting"
+
+    def _last_resort(self, event: Event) -> Outcome:
+        """An event's time is up: its pod may be known by name, else sight of it is lost."""
+        if not isinstance(event, ProcessExec) or event.pod is None:
+            return "unattributed"
+        cluster = self.directory.cluster(event.cluster)
+        if not cluster.records_of(event.pod.namespace, event.pod.name, event.pod.uid):
+            return "unattributed"
+        chain = self.directory.pod_chain(event)
+        return self._exec(chain, event) if chain is not None else "unattributed"
+
+    # ------------------------------------------------------------------------------------------ who did it
+
+    def _actor(self, event: ProcessExec | NetworkFlow) -> Chain | None:
+        """The chain that did something: by id, by prefix, else by process id."""
+        if event.container_id is not None:
+            return self.directory.open(event)
+        if event.container_id_prefix is not None:
+            return self.directory.find(event)
+        return self._by_pid(event) if event.pod is None else None
+
+    def _by_pid(self, event: ProcessExec | NetworkFlow) -> Chain | None:
+        pids = _pids(event)
+        if not pids:
+            return None
+        cluster = self.directory.cluster(event.cluster)
+        until_ns = (event.time_ns or 0) + self.policy.clock_skew_ns
+        for name in dict.fromkeys((event.node or NODELESS, NODELESS, *([] if event.node else _only_node(cluster)))):
+            node = cluster.nodes.get(name)
+            for pid in pids if node is not None else ():
+                known = node.pids.get(pid) if node is not None else None
+                if node is None or known is None or known[0] > until_ns:
+                    continue
+                # The container may have moved since to the node that names it.
+                found = node.chains.get(known[1]) or next(
+                    iter(self.directory.find_prefix(cluster.name, known[1])), None
+                )
+                if found is not None:
+                    return found
+        return None
+
+    def _act(self, chain: Chain, action: Action) -> Outcome:
+        if self._settles(chain, self.now_ns) or row_of(action, self.policy) is None:
+            return "irrelevant"
+        self.touched.append(chain)
+        return "used" if chain.act(action) else "duplicate"
+
+    def _act_in_pod(self, cluster: ClusterState, pod: Pod, action: Action) -> Outcome:
+        record = cluster.pod(pod)
+        if record is None:
+            return "unattributed"
+        return "used" if record.act(action) else "duplicate"
+
+    def _act_of_holder(self, cluster: ClusterState, holder: str, action: Action) -> Outcome:
+        kind, _, key = holder.partition(":")
+        if kind == "pod":
+            record = cluster.pods.get(key)
+            return "unattributed" if record is None else "used" if record.act(action) else "duplicate"
+        node, _, chain_key = key.partition("|")
+        chain = cluster.nodes[node].chains.get(chain_key) if node in cluster.nodes else None
+        return self._act(chain, action) if chain is not None else "unattributed"
+
+    def _session(self, event: ContainerExec) -> Session:
+        command = self._kept_arguments(event.command)
+        where, session_id = event.where, event.native_id or event.exec_id
+        return Session(event.time_ns or 0, where.source, where.stream, where.offset, command, event.user, session_id)
+
+    def _kept_arguments(self, args: tuple[str, ...]) -> tuple[str, ...]:
+        kept: list[str] = []
+        room = _TEXT_KEPT
+        for arg in args[:_ARGS_KEPT]:
+            if room <= 0:
+                break
+            kept.append(arg[:room])
+            room -= len(arg)
+        return tuple(kept) if self.keep_arguments else mask_arguments(kept)
+
+
+def _pids(event: ProcessExec | NetworkFlow) -> list[int]:
+    parent = event.parent_pid if isinstance(event, ProcessExec) else None
+    return [pid for pid in (event.pid, parent) if pid]
+
+
+def _only_node(cluster: ClusterState) -> list[str]:
+    named = {node.name for node in cluster.nodes.values() if node.name}
+    return list(named) if len(named) == 1 else []

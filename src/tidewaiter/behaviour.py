@@ -1,0 +1,162 @@
+"""Turns what a container did (execs, connections) into behaviours, each with the judging row that weighs it.
+
+Rows, and what they mean: DESIGN rules 2 and 3 of AN0691; their weights are settings of the policy (`behaviours`).
+"""
+
+import shlex
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from posixpath import basename
+
+from tidewaiter.chain import Action
+from tidewaiter.identity import Declared
+from tidewaiter.policy import TrustPolicy
+
+_MULTI_CALL = frozenset({"busybox", "toybox", "coreutils", "sbase-box", "ubase-box"})
+_INTERPRETERS = frozenset({"sh", "bash", "dash", "ash", "zsh", "busybox", "perl", "ruby", "php", "node", "env"})
+_METADATA = frozenset({"169.254.169.254", "fd00:ec2::254"})
+_CONTROL_PORTS = frozenset({2375, 2376, 10250, 10255, 2379})
+_SEPARATORS = (";", "&&", "||", "|", "&", "\n")
+_DELETED = " (deleted)"
+_SHELL_STRING_LIMIT = 65_536
+
+
+@lru_cache(maxsize=16384)
+def _address(text: str) -> IPv4Address | IPv6Address | None:
+    try:
+        address = ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    return address.ipv4_mapped or address if isinstance(address, IPv6Address) else address
+
+
+def program_names(action: Action) -> set[str]:
+    """The names a process goes by: its binary's, and for multi-call binaries (busybox) what argv[0] says."""
+    exe = basename((action.exe or "").removesuffix(_DELETED))
+    first = basename(action.args[0]).lstrip("-") if action.args else ""
+    if exe in _MULTI_CALL or not exe:
+        if first in _MULTI_CALL and len(action.args) > 1:
+            return {basename(action.args[1])}
+        return {first or exe}
+    return {exe}
+
+
+def exec_row(action: Action, policy: TrustPolicy) -> str | None:
+    """The row an exec falls under before anybody asks whether the image declares it; None: no behaviour."""
+    if action.is_upper_layer:
+        return "written_binary"
+    if any(policy.is_suspicious_binary(name) for name in program_names(action)):
+        return "suspicious_binary"
+    return None
+
+
+def egress_row(action: Action, policy: TrustPolicy) -> str | None:
+    """The row a connection falls under; None: no behaviour (loopback, multicast, internal without a baseline)."""
+    address = _address(action.dst_ip or "")
+    if address is None or address.is_loopback or address.is_multicast or address.is_unspecified:
+        return None
+    text = str(address)
+    if text == "255.255.255.255":
+        return None
+    if policy.is_blocked(text):
+        return "blocked_egress"
+    if text in _METADATA or action.dst_port in _CONTROL_PORTS:
+        row = "control_plane_egress"
+    elif policy.is_internal(text):
+        return None
+    else:
+        row = "external_egress"
+    return row if action.is_initiator_proven else "unproven_initiator"
+
+
+def row_of(action: Action, policy: TrustPolicy) -> str | None:
+    """The row an action falls under by itself; None: it can be no behaviour, whatever else becomes known."""
+    return exec_row(action, policy) if action.kind == "exec" else egress_row(action, policy)
+
+
+def is_declared(action: Action, declared: Declared | None, probes: Iterable[Sequence[str]]) -> bool:
+    """Whether the image's own config (Entrypoint, Cmd, Healthcheck), or a probe of the pod, runs exactly this.
+
+    A pod's or user's override of the command declares nothing. Probes match their exact argv.
+    """
+    if any(_same(action, probe) for probe in probes):
+        return True
+    if declared is None:
+        return False
+    entrypoint, cmd = declared.entrypoint or (), declared.cmd or ()
+    started = (*entrypoint, *cmd)
+    if started and (_same(action, started) or _interprets(action, started) or _in_shell_string(action, started)):
+        return True
+    check = declared.healthcheck or ()
+    if check[:1] == ("CMD",):
+        return _same(action, check[1:]) or _interprets(action, check[1:])
+    if check[:1] == ("CMD-SHELL",) and len(check) > 1:
+        shell = ("/bin/sh", "-c", check[1])
+        return _same(action, shell) or _in_shell_string(action, shell)
+    return False
+
+
+def describe(action: Action) -> str:
+    """The action as people write it: the command line, or `ADDR:PORT` (IPv6 in brackets)."""
+    if action.kind == "exec":
+        path = (action.exe or "").removesuffix(_DELETED)
+        if not action.args:
+            return path
+        shown = path if basename(path) == basename(action.args[0]) or not action.args[0] else action.args[0]
+        if basename(path) in _MULTI_CALL and basename(action.args[0]) not in _MULTI_CALL:
+            shown = action.args[0]
+        return " ".join([shown or path, *action.args[1:]])
+    address = _address(action.dst_ip or "")
+    host = f"[{address}]" if isinstance(address, IPv6Address) else str(address or action.dst_ip)
+    return f"{host}:{action.dst_port}" if action.dst_port is not None else host
+
+
+def _same(action: Action, argv: Sequence[str]) -> bool:
+    if not argv or not action.args:
+        return False
+    names = {basename(action.args[0]), basename((action.exe or "").removesuffix(_DELETED))}
+    wanted = basename(argv[0])
+    # `python` is a link to `python3.11`: a sensor shows the file, the image config the link.
+    called = wanted in names or any(name.startswith(wanted) and name[len(wanted) :][:1].isdigit() for name in names)
+    return called and _joined(action.args[1:]) == _joined(argv[1:])
+
+
+def _interprets(action: Action, argv: Sequence[str]) -> bool:
+    """A script is run by the kernel as `INTERPRETER SCRIPT ARGS`."""
+    if len(action.args) < 2 or basename(action.args[1]) != basename(argv[0]):
+        return False
+    name = basename((action.exe or action.args[0]).removesuffix(_DELETED))
+    is_interpreter = name in _INTERPRETERS or name.startswith("python")
+    return is_interpreter and _joined(action.args[2:]) == _joined(argv[1:])
+
+
+def _in_shell_string(action: Action, argv: Sequence[str]) -> bool:
+    """Whether the declared `sh -c STRING` holds the action as one of its simple commands."""
+    if len(argv) < 3 or argv[1] != "-c" or basename(argv[0]) not in _INTERPRETERS or not action.args:
+        return False
+    wanted = _joined([basename(action.args[0]), *action.args[1:]])
+    return wanted in _simple_commands(argv[2])
+
+
+@lru_cache(maxsize=1024)
+def _simple_commands(text: str) -> frozenset[str]:
+    found: set[str] = set()
+    parts = [text[:_SHELL_STRING_LIMIT]]
+    for separator in _SEPARATORS:
+        parts = [piece for part in parts for piece in part.split(separator)]
+    for part in parts:
+        try:
+            words = shlex.split(part)
+        except ValueError:
+            continue
+        if words and words[0] == "exec":
+            words = words[1:]
+        if words:
+            found.add(_joined([basename(words[0]), *words[1:]]))
+    return frozenset(found)
+
+
+def _joined(args: Sequence[str]) -> str:
+    # Some producers give argv as one string: only blanks between the words can be compared.
+    return " ".join(" ".join(args).split())

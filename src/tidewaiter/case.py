@@ -1,0 +1,226 @@
+"""Turns a chain into a case: all that a judge asks about it, gathered from pod, owners, node and image."""
+
+from collections.abc import Iterable
+from typing import Protocol
+
+import msgspec
+
+from tidewaiter.alert import CreatedBy, Evidence, PulledBy, Workload, format_time
+from tidewaiter.attribution import Directory, node_name
+from tidewaiter.chain import Action, Chain, Session
+from tidewaiter.cluster import ClusterState, PodRecord, WorkloadRecord
+from tidewaiter.event import PodContainer, User
+from tidewaiter.identity import Declared, IdentityGraph
+from tidewaiter.policy import Subject, TrustPolicy
+from tidewaiter.resolve import Provenance, provenance
+
+_OWNERS_FOLLOWED = 4
+_EVIDENCE_SHOWN = 16
+
+
+class Case(msgspec.Struct, frozen=True, kw_only=True):
+    """One container, ready to be judged."""
+
+    chain: Chain
+    node: str | None
+    namespace: str | None
+    pod: str | None
+    workload: Workload | None
+    provenance: Provenance
+    declared: Declared | None
+    probes: tuple[tuple[str, ...], ...]
+    spec: PodContainer | None
+    debugger: User | None
+    """Who added this ephemeral debug container; None where it is none."""
+    host_pid: bool
+    sessions: tuple[Session, ...]
+    pod_actions: tuple[Action, ...]
+    pod_actions_omitted: int
+    asked_ns: int | None
+    """When the pod was asked for at the API server."""
+    created_by: CreatedBy
+    pulled_by: PulledBy
+    evidence: tuple[Evidence, ...]
+
+    def subject(self) -> Subject:
+        """The case as the scopes of a policy see it."""
+        reference = self.provenance.reference
+        images = set(self.provenance.repositories)
+        if reference is not None and reference.repository is not None:
+            images.add(reference.repository)
+        return Subject(
+            cluster=self.chain.cluster,
+            node=self.node,
+            namespace=self.namespace,
+            pod=self.pod,
+            container_name=self.chain.pod_container or self.chain.name,
+            workload_kind=self.workload.kind if self.workload is not None else None,
+            workload=self.workload.name if self.workload is not None else None,
+            service_account=self.chain.service_account,
+            user=self.created_by.user,
+            groups=self.created_by.groups,
+            images=tuple(sorted(images)),
+            digests=tuple(sorted(self.provenance.proven_digests)),
+        )
+
+    def is_privileged(self) -> bool:
+        """Whether the container is privileged."""
+        return self.chain.privileged or (self.spec is not None and self.spec.privileged)
+
+    def has_host_root(self) -> bool:
+        """Whether the host's root directory is mounted."""
+        return self.chain.host_root_mount or (self.spec is not None and self.spec.host_root_mount)
+
+
+def gather(chain: Chain, directory: Directory, graph: IdentityGraph, policy: TrustPolicy) -> Case:
+    """The case of one chain (one incarnation of it)."""
+    cluster = directory.states[chain.cluster]
+    pods = cluster.records_of(chain.pod_namespace, chain.pod_name, chain.pod_uid)
+    _place_from(chain, pods)
+    found = provenance(chain, pods, directory, graph, policy)
+    spec = next((p.containers[chain.pod_container] for p in pods if chain.pod_container in p.containers), None)
+    debugger = next((p.debug_users[chain.pod_container] for p in pods if chain.pod_container in p.debug_users), None)
+    asked = min((p for p in pods if p.time_ns), key=lambda p: p.time_ns or 0, default=None)
+    owners = _owners(pods, cluster)
+    sessions = {repr(s.order): s for p in pods for s in p.sessions.values()} | {
+        repr(s.order): s for s in chain.sessions
+    }
+    config = found.image.config_digest if found.config_proof in ("proven", "by_name") else None
+    return Case(
+        chain=chain,
+        node=_node_of(chain, pods, cluster),
+        namespace=chain.pod_namespace,
+        pod=chain.pod_name,
+        workload=_workload(chain, pods, owners),
+        provenance=found,
+        declared=graph.declared.get(config) if config is not None else None,
+        probes=spec.probes if spec is not None else (),
+        spec=spec,
+        debugger=debugger,
+        host_pid=chain.host_pid or any(p.host_pid for p in pods),
+        sessions=tuple(sorted(sessions.values(), key=lambda s: (s.time_ns, s.order))),
+        pod_actions=tuple(sorted((a for p in pods for a in p.actions.values()), key=lambda a: a.order)),
+        pod_actions_omitted=sum(p.actions_omitted for p in pods),
+        asked_ns=asked.time_ns if asked is not None else None,
+        created_by=_creator(chain, pods, owners, debugger),
+        pulled_by=_puller(found),
+        evidence=_evidence(chain, pods, owners, found, sessions.values()),
+    )
+
+
+def _place_from(chain: Chain, pods: list[PodRecord]) -> None:
+    for pod in pods:
+        chain.pod_namespace = chain.pod_namespace or pod.namespace
+        chain.pod_name = chain.pod_name or pod.name
+        chain.service_account = chain.service_account or pod.service_account
+
+
+def _node_of(chain: Chain, pods: list[PodRecord], cluster: ClusterState) -> str | None:
+    node = cluster.nodes.get(chain.node)
+    if node is not None and node.name:
+        return node_name(node)
+    assigned = min((pod.node for pod in pods if pod.node is not None), default=None)
+    if assigned is not None:
+        return assigned
+    # A stream that names no node, beside exactly one node that is named, is that node.
+    named = {state.name for state in cluster.nodes.values() if state.name}
+    return node_name(cluster.nodes[min(named)]) if len(named) == 1 else min(filter(None, chain.named_by), default=None)
+
+
+def _owners(pods: list[PodRecord], cluster: ClusterState) -> list[WorkloadRecord]:
+    """The pod's owner, the owner's owner, and so on, as far as they are known."""
+    found: list[WorkloadRecord] = []
+    for pod in pods:
+        kind, name = pod.owner_kind, pod.owner_name
+        while kind is not None and name is not None and len(found) < _OWNERS_FOLLOWED:
+            record = cluster.workloads.get(f"{kind}/{pod.namespace}/{name}")
+            if record is None or record in found:
+                break
+            found.append(record)
+            kind, name = record.owner_kind, record.owner_name
+    return found
+
+
+def _workload(chain: Chain, pods: list[PodRecord], owners: list[WorkloadRecord]) -> Workload | None:
+    if owners:
+        top = owners[-1]
+        if top.owner_kind is not None and top.owner_name is not None:
+            return Workload(top.owner_kind, top.owner_name)
+        return Workload(top.kind, top.name)
+    if chain.workload is not None:
+        return Workload(chain.workload_kind, chain.workload)
+    for pod in pods:
+        if pod.owner_kind is not None:
+            return Workload(pod.owner_kind, pod.owner_name)
+    return None
+
+
+def _creator(chain: Chain, pods: list[PodRecord], owners: list[WorkloadRecord], debugger: User | None) -> CreatedBy:
+    """Who asked: a debug container's own user, else whoever made the topmost owner, else the pod, else the runtime."""
+    asked = [owner.user for owner in reversed(owners)] + [pod.user for pod in pods]
+    user = debugger or next((user for user in asked if user is not None and user.name), None)
+    if user is not None:
+        return CreatedBy(user.name, user.groups, user.source_ip, user.user_agent, "kubernetes")
+    if chain.user is not None:
+        return CreatedBy(chain.user.name, chain.user.groups, chain.user.source_ip, chain.user.user_agent, chain.runtime)
+    return CreatedBy()
+
+
+def _puller(found: Provenance) -> PulledBy:
+    clients = [o.pull.client for o in found.origins if o.pull.client is not None]
+    if not clients:
+        return PulledBy()
+    return PulledBy(clients[-1].name, clients[-1].source_ip, clients[-1].user_agent)
+
+
+def _evidence(
+    chain: Chain,
+    pods: list[PodRecord],
+    owners: list[WorkloadRecord],
+    found: Provenance,
+    sessions: Iterable[Session],
+) -> tuple[Evidence, ...]:
+    shown: list[tuple[int, Evidence]] = []
+    for origin in found.origins[:1] + found.origins[1:][-3:]:
+        pull = origin.pull
+        by = f" by {pull.client.source_ip}" if pull.client is not None and pull.client.source_ip else ""
+        link = "same config digest" if origin.link == "proven" else "same name"
+        shown.append(_item("pull", pull, f"pulled {pull.reference}{by} ({link})"))
+    for owner in owners:
+        who = f" by {owner.user.name}" if owner.user is not None and owner.user.name else ""
+        if owner.time_ns:
+            shown.append(_item("workload", owner, f"{owner.kind} {owner.namespace}/{owner.name} created{who}"))
+    for pod in pods:
+        who = f" by {pod.user.name}" if pod.user is not None and pod.user.name else ""
+        if pod.time_ns:
+            shown.append(_item("pod", pod, f"pod {pod.namespace}/{pod.name} asked for{who}"))
+    for sighting in chain.sightings:
+        said = {"create": "container created", "start": "container started", "stop": "container stopped"}
+        text = said.get(sighting.stage, f"container {sighting.stage}")
+        shown.append(_item(sighting.stage, sighting, f"{text} from {sighting.detail}" if sighting.detail else text))
+    for session in sessions:
+        who = f" by {session.user.name}" if session.user is not None and session.user.name else ""
+        shown.append(_item("session", session, f"attached{who}: {' '.join(session.command)}"))
+    shown.sort(key=lambda item: (item[0], item[1].stage, item[1].record))
+    if len(shown) > _EVIDENCE_SHOWN:
+        shown = shown[: _EVIDENCE_SHOWN // 2] + shown[-_EVIDENCE_SHOWN // 2 :]
+    return tuple(evidence for _, evidence in shown)
+
+
+class _Pointed(Protocol):
+    """What has a time and a place in a stream."""
+
+    @property
+    def time_ns(self) -> int | None: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def stream(self) -> str: ...
+    @property
+    def offset(self) -> int: ...
+
+
+def _item(stage: str, item: _Pointed, summary: str) -> tuple[int, Evidence]:
+    time_ns = item.time_ns or 0
+    shown = format_time(time_ns) if time_ns else None
+    return time_ns, Evidence(stage, shown, item.source, f"{item.stream}:{item.offset}", summary)

@@ -1,0 +1,328 @@
+"""Defines the chain of one container: everything seen of it, kept so that the order of arrival leaves no trace.
+
+Rules
+- Every collection is a set in canonical order (event time first). Adding the same thing twice, or in another order,
+  gives the same state; where a bound is reached, the first and the last by time stay and the rest is counted.
+- Nothing is decided here. What the evidence means is asked at the end, by `judge.py`.
+"""
+
+from bisect import bisect_left
+from hashlib import blake2b
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+
+from tidewaiter.event import ContainerEvent, ImageClaim, Pod, User, Where
+
+FIRST_KEPT = 24
+LAST_KEPT = 24
+_SAME_KEPT = 3
+"""Of one and the same action (a probe every ten seconds), so many first and last occurrences stay."""
+_STAGES_KEPT = 12
+_GIVEN_UP_KEPT = 256
+
+
+class Sighting(msgspec.Struct, frozen=True, gc=False):
+    """One record that shows a stage: pull, pod, workload, create, start, stop, removed, session."""
+
+    time_ns: int
+    stage: str
+    source: str
+    detail: str
+    """What the record named: a reference, a command, a user."""
+    stream: str
+    offset: int
+
+    @property
+    def order(self) -> tuple[int, str, str, str]:
+        """Sightings that are equal in this are one and the same, delivered twice."""
+        return (self.time_ns, self.stage, self.source, self.detail)
+
+
+class Action(msgspec.Struct, frozen=True, gc=False):
+    """Something a process did: an exec or a connection, with secrets already masked."""
+
+    time_ns: int
+    kind: str
+    """`exec` or `egress`."""
+    source: str
+    stream: str
+    offset: int
+    exe: str | None = None
+    args: tuple[str, ...] = ()
+    pid: int | None = None
+    parent_pid: int | None = None
+    parent_exe: str | None = None
+    is_upper_layer: bool = False
+    dst_ip: str | None = None
+    dst_port: int | None = None
+    dst_name: str | None = None
+    protocol: str | None = None
+    is_initiator_proven: bool = True
+    is_refused: bool = False
+    prefix: str | None = None
+    """The part of the container's id by which it was found, where the record gave no more."""
+
+    @property
+    def order(self) -> tuple[int, str, str, str, int, str, int]:
+        """Actions that are equal in this are one and the same, delivered twice."""
+        return (
+            self.time_ns,
+            self.kind,
+            self.source,
+            "\x1f".join(self.args) or self.exe or "",
+            self.pid or 0,
+            self.dst_ip or "",
+            self.dst_port or 0,
+        )
+
+    @property
+    def what(self) -> tuple[str, tuple[str, ...], str | None, str | None, int | None]:
+        """What was done, whenever it was done."""
+        return (self.kind, self.args, self.exe, self.dst_ip, self.dst_port)
+
+
+class Session(msgspec.Struct, frozen=True, gc=False):
+    """Somebody attached to the container and ran a command in it."""
+
+    time_ns: int
+    source: str
+    stream: str
+    offset: int
+    command: tuple[str, ...]
+    user: User | None
+    session_id: str | None
+    """The producer's id (auditID, execID): several records of one session share it."""
+
+    @property
+    def order(self) -> tuple[str, int, str]:
+        """Sessions that are equal in this are one and the same."""
+        if self.session_id is not None:
+            return (self.session_id, 0, "")
+        return ("", self.time_ns, " ".join(self.command))
+
+
+class _Ordered(Protocol):
+    @property
+    def order(self) -> tuple[Any, ...]: ...
+    @property
+    def stream(self) -> str: ...
+    @property
+    def offset(self) -> int: ...
+
+
+_Kept = TypeVar("_Kept", bound=_Ordered)
+
+
+def insert(kept: tuple[_Kept, ...], new: _Kept, first: int, last: int) -> tuple[tuple[_Kept, ...], bool, _Kept | None]:
+    """(what is kept, whether `new` was there already, the item that was given up for it).
+
+    Items are ordered by `order`; the `first` earliest and the `last` latest stay.
+    """
+    at = bisect_left(kept, new.order, key=lambda item: item.order)
+    if at < len(kept) and kept[at].order == new.order:
+        if (new.stream, new.offset) < (kept[at].stream, kept[at].offset):
+            return (*kept[:at], new, *kept[at + 1 :]), True, None
+        return kept, True, None
+    grown = (*kept[:at], new, *kept[at:])
+    if len(grown) <= first + last:
+        return grown, False, None
+    return grown[:first] + grown[first + 1 :], False, grown[first]
+
+
+class Claim(msgspec.Struct, frozen=True, gc=False):
+    """What one source said about the image of the container."""
+
+    source: str
+    image: ImageClaim
+    time_ns: int = 0
+    """When it was said, where one id may stand for several containers in turn; else 0."""
+
+
+class Chain(msgspec.Struct):
+    """One container on one node, or one container of a pod's spec whose id nobody told."""
+
+    key: str
+    """Unique in its cluster and node: the full id; `namespace/id` for containers whose id somebody chose;
+    `pod:namespace/pod/container` where no id is known."""
+    cluster: str
+    node: str
+    """Name of the node state it is kept in."""
+    container_id: str | None = None
+    incarnation: int = 0
+    named_by: tuple[str, ...] = ()
+    """Nodes that named this container themselves."""
+    runtime: str | None = None
+    runtime_namespace: str | None = None
+    name: str | None = None
+    pod_namespace: str | None = None
+    pod_name: str | None = None
+    pod_uid: str | None = None
+    pod_container: str | None = None
+    service_account: str | None = None
+    workload_kind: str | None = None
+    workload: str | None = None
+    claims: tuple[Claim, ...] = ()
+    user: User | None = None
+    privileged: bool = False
+    host_root_mount: bool = False
+    host_pid: bool = False
+    is_sandbox: bool = False
+    dns_servers: tuple[str, ...] = ()
+    sightings: tuple[Sighting, ...] = ()
+    first_seen_ns: int | None = None
+    first_process: tuple[int, str, tuple[str, ...], str] | None = None
+    """(time_ns, exe, argv, parent exe) of the earliest exec seen in the container."""
+    actions: tuple[Action, ...] = ()
+    actions_omitted: int = 0
+    given_up: set[int] = msgspec.field(default_factory=set)
+    """Fingerprints of actions that were counted as omitted, so that a second delivery is not counted again."""
+    sessions: tuple[Session, ...] = ()
+    lineage: tuple[tuple[int, int], ...] = ()
+    """(pid, parent pid) of processes in a container that somebody attached to; bounded."""
+    is_settled: bool = False
+    """Trusted and old enough that late records cannot change it: its actions are no longer kept."""
+    checked_ns: int = 0
+    """When it was last asked whether it can be settled."""
+    revision: int = -1
+    """Revision of the record last given out while watching; -1: none."""
+    shown: str | None = None
+    """Fingerprint of that record."""
+    first_id: str | None = None
+    """Alert id that was given out first; kept when an alias of the node becomes known later."""
+
+    @property
+    def is_unique(self) -> bool:
+        """Whether its key can stand for one container only."""
+        return self.key == self.container_id or self.container_id is None
+
+    @property
+    def starts_ns(self) -> tuple[int, ...]:
+        """Times of all starts seen, ascending."""
+        return tuple(sighting.time_ns for sighting in self.sightings if sighting.stage == "start")
+
+    @property
+    def creates_ns(self) -> tuple[int, ...]:
+        """Times of all creates seen, ascending."""
+        return tuple(sighting.time_ns for sighting in self.sightings if sighting.stage == "create")
+
+    def see(self, time_ns: int) -> None:
+        """The container existed at this time."""
+        if self.first_seen_ns is None or time_ns < self.first_seen_ns:
+            self.first_seen_ns = time_ns
+
+    def sight(self, stage: str, time_ns: int, where: Where, detail: str) -> bool:
+        """Add a stage. Gives back whether it was new."""
+        self.see(time_ns)
+        new = Sighting(time_ns, stage, where.source, detail, where.stream, where.offset)
+        self.sightings, duplicate, _ = insert(self.sightings, new, _STAGES_KEPT, _STAGES_KEPT)
+        return not duplicate
+
+    def act(self, action: Action) -> bool:
+        """Add an action. Gives back whether it was new."""
+        alike = tuple(known for known in self.actions if known.what == action.what)
+        trimmed, duplicate, given_up = insert(alike, action, _SAME_KEPT, _SAME_KEPT)
+        if given_up is not None:
+            self.actions = tuple(sorted((*(a for a in self.actions if a.what != action.what), *trimmed), key=_by_order))
+        else:
+            self.actions, duplicate, given_up = insert(self.actions, action, FIRST_KEPT, LAST_KEPT)
+        return not duplicate and (given_up is None or self._give_up(given_up))
+
+    def _give_up(self, action: Action) -> bool:
+        fingerprint = int.from_bytes(blake2b(repr(action.order).encode(), digest_size=8).digest(), "big")
+        if fingerprint in self.given_up:
+            return False
+        if len(self.given_up) < _GIVEN_UP_KEPT:
+            self.given_up.add(fingerprint)
+        self.actions_omitted += 1
+        return True
+
+    def claim(self, source: str, image: ImageClaim, time_ns: int = 0) -> None:
+        """Take in what a source said about the image, once."""
+        new = Claim(source, image, time_ns)
+        if new not in self.claims and len(self.claims) < 16:
+            self.claims = tuple(sorted((*self.claims, new), key=repr))
+
+    def identify(self, event: ContainerEvent) -> None:
+        """Take in the names a record gives. Where two disagree, the smaller text stays, whatever came first."""
+        self.runtime = _smaller(self.runtime, event.runtime)
+        self.runtime_namespace = _smaller(self.runtime_namespace, event.runtime_namespace)
+        if event.image is not None:
+            self.claim(event.where.source, event.image, 0 if self.is_unique else event.time_ns or 0)
+        if event.pod is not None:
+            self.place(event.pod)
+
+    def place(self, pod: Pod) -> None:
+        """Take in the Kubernetes coordinates."""
+        self.pod_namespace = _smaller(self.pod_namespace, pod.namespace)
+        self.pod_name = _smaller(self.pod_name, pod.name)
+        self.pod_uid = _smaller(self.pod_uid, pod.uid)
+        self.pod_container = _smaller(self.pod_container, pod.container_name)
+        self.service_account = _smaller(self.service_account, pod.service_account)
+        if pod.workload is not None:
+            pair = (pod.workload_kind or "", pod.workload)
+            known = (self.workload_kind or "", self.workload) if self.workload is not None else pair
+            self.workload_kind, self.workload = min(known, pair)
+
+    def be_called(self, name: str | None) -> None:
+        """Take in the container's own name."""
+        self.name = _smaller(self.name, name)
+
+    def attach(self, session: Session) -> bool:
+        """Add a session. Gives back whether it was new; of several records of one, the earliest stays."""
+        for at, known in enumerate(self.sessions):
+            if known.order == session.order:
+                if (session.time_ns, session.offset) < (known.time_ns, known.offset):
+                    self.sessions = (*self.sessions[:at], session, *self.sessions[at + 1 :])
+                return False
+        if len(self.sessions) < LAST_KEPT:
+            self.sessions = tuple(sorted((*self.sessions, session), key=lambda item: (item.time_ns, item.order)))
+        return True
+
+    def absorb(self, other: "Chain") -> None:
+        """Take in all that was kept of the same container under another key or node."""
+        for sighting in other.sightings:
+            self.sightings, _, _ = insert(self.sightings, sighting, _STAGES_KEPT, _STAGES_KEPT)
+        for action in other.actions:
+            self.act(action)
+        for claim in other.claims:
+            self.claim(claim.source, claim.image, claim.time_ns)
+        for session in other.sessions:
+            self.attach(session)
+        self.actions_omitted += other.actions_omitted
+        self.named_by = tuple(sorted({*self.named_by, *other.named_by}))
+        self.place(
+            Pod(
+                namespace=other.pod_namespace,
+                name=other.pod_name,
+                uid=other.pod_uid,
+                container_name=other.pod_container,
+                service_account=other.service_account,
+                workload_kind=other.workload_kind,
+                workload=other.workload,
+            )
+        )
+        self.be_called(other.name)
+        self.runtime = _smaller(self.runtime, other.runtime)
+        self.runtime_namespace = _smaller(self.runtime_namespace, other.runtime_namespace)
+        self.user = self.user or other.user
+        self.privileged = self.privileged or other.privileged
+        self.host_root_mount = self.host_root_mount or other.host_root_mount
+        self.host_pid = self.host_pid or other.host_pid
+        self.is_sandbox = self.is_sandbox or other.is_sandbox
+        self.dns_servers = tuple(sorted({*self.dns_servers, *other.dns_servers}))
+        self.lineage = tuple(sorted({*self.lineage, *other.lineage}))[:64]
+        if other.first_seen_ns is not None:
+            self.see(other.first_seen_ns)
+        if other.first_process is not None:
+            self.first_process = min(self.first_process or other.first_process, other.first_process)
+
+
+def _by_order(action: Action) -> tuple[Any, ...]:
+    return action.order
+
+
+def _smaller(known: str | None, told: str | None) -> str | None:
+    if told is None or known is None:
+        return known if told is None else told
+    return known if known <= told else told

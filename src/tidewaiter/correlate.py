@@ -1,0 +1,289 @@
+"""Turns events into chains: files each event under the container, pod, image name or node that it speaks of.
+
+Rules
+- Which event opens which stage stands in `STAGES`; stages are a partial order, so nothing here asks what came before.
+- Whatever arrives within the lateness leaves the same state in any order, and once or twice makes no difference.
+- What processes did is filed in `activity.py`, which also keeps what cannot be filed yet.
+"""
+
+from collections.abc import Callable
+
+from tidewaiter.activity import Activity, Outcome
+from tidewaiter.attribution import Directory
+from tidewaiter.chain import Chain
+from tidewaiter.cluster import ClusterState, PodRecord
+from tidewaiter.event import (
+    ContainerCreate,
+    ContainerEvent,
+    ContainerExec,
+    ContainerFacts,
+    ContainerStart,
+    ContainerStop,
+    Event,
+    ImageFacts,
+    ImageName,
+    ImagePull,
+    ImagePullFailed,
+    NetworkFlow,
+    PodCreate,
+    PodStatus,
+    ProcessExec,
+    Tick,
+    WorkloadCreate,
+)
+from tidewaiter.identity import IdentityGraph
+from tidewaiter.policy import TrustPolicy
+from tidewaiter.provenance import learn_facts, learn_name, learn_pull, runtime_told
+
+STAGES: dict[type[Event], str] = {
+    ImagePull: "pull",
+    PodCreate: "pod",
+    WorkloadCreate: "workload",
+    ContainerCreate: "create",
+    ContainerStart: "start",
+    ContainerStop: "stop",
+    ContainerExec: "session",
+}
+"""The stage that an event opens. `ContainerFacts` opens create and start at the moments it tells."""
+
+PERISHABLE = (ContainerCreate, ContainerStart, ContainerStop, ContainerExec, ProcessExec, NetworkFlow)
+"""Events that expire when they come later than the lateness. What is known of content, names and pulls does not."""
+
+_SWEEP_EVERY = 4096
+
+
+class Correlator:
+    """Files events into the state that `directory` and `graph` hold."""
+
+    def __init__(
+        self,
+        directory: Directory,
+        graph: IdentityGraph,
+        policy: TrustPolicy,
+        activity: Activity,
+    ) -> None:
+        self.directory = directory
+        self.graph = graph
+        self.policy = policy
+        self.activity = activity
+        self.attempted_pulls: set[tuple[str, str | None, int | None]] = set()
+        self._watermarks: dict[tuple[str, str, str | None], int] = {}
+        self._since_sweep = 0
+        self._handlers: dict[type[Event], Callable[..., Outcome]] = {
+            ImagePull: self._image_pull,
+            ImagePullFailed: self._image_pull_failed,
+            ImageName: self._image_name,
+            ImageFacts: self._image_facts,
+            WorkloadCreate: self._workload_create,
+            PodCreate: self._pod_create,
+            PodStatus: self._pod_status,
+            ContainerFacts: self._container_facts,
+            ContainerCreate: self._container_create,
+            ContainerStart: self._container_start,
+            ContainerStop: self._container_stop,
+            ContainerExec: self._container_exec,
+            ProcessExec: self.activity.process_exec,
+            NetworkFlow: self.activity.network_flow,
+            Tick: lambda event: "irrelevant",
+        }
+
+    def feed(self, event: Event) -> Outcome:
+        """File one event; what became of it."""
+        if event.time_ns is not None and not self._in_time(event):
+            return "expired"
+        outcome = self._handlers[type(event)](event)
+        self._since_sweep += 1
+        if self._since_sweep >= _SWEEP_EVERY:
+            self.sweep()
+        return outcome
+
+    def sweep(self) -> None:
+        """Give up what has waited longer than the lateness (and as long again, for sensors that run behind)."""
+        self._since_sweep = 0
+        self.activity.give_up(self.activity.now_ns - 2 * self.policy.lateness_ns)
+
+    def close(self) -> None:
+        """The stream has ended: nothing more will name what waits."""
+        self.activity.give_up(2**63)
+
+    # ------------------------------------------------------------------------------------------ images
+
+    def _image_pull(self, event: ImagePull) -> Outcome:
+        cluster = self.directory.cluster(event.cluster)
+        node = self.directory.node(cluster, event.node)
+        return learn_pull(event, cluster, node, self.graph, self.policy.provenance_retention_ns, self.directory)
+
+    def _image_pull_failed(self, event: ImagePullFailed) -> Outcome:
+        # The kubelet repeats a failure for as long as it lasts; one attempt is counted a reference, node and minute.
+        minute = None if event.time_ns is None else event.time_ns // 60_000_000_000
+        attempt = (event.reference, event.node, minute)
+        if attempt in self.attempted_pulls:
+            return "duplicate"
+        if len(self.attempted_pulls) < 100_000:
+            self.attempted_pulls.add(attempt)
+        return "used"
+
+    def _image_name(self, event: ImageName) -> Outcome:
+        node = self.directory.node(self.directory.cluster(event.cluster), event.node)
+        return learn_name(event, node, self.graph)
+
+    def _image_facts(self, event: ImageFacts) -> Outcome:
+        node = self.directory.node(self.directory.cluster(event.cluster), event.node)
+        return learn_facts(event, node, self.graph)
+
+    # ------------------------------------------------------------------------------------------ Kubernetes objects
+
+    def _workload_create(self, event: WorkloadCreate) -> Outcome:
+        record = self.directory.cluster(event.cluster).workload(event.kind, event.namespace, event.name)
+        record.owner_kind = event.owner_kind or record.owner_kind
+        record.owner_name = event.owner_name or record.owner_name
+        rank = (event.user is None, event.time_ns or 0)
+        if record.time_ns is not None and rank >= (record.user is None, record.time_ns):
+            return "duplicate"
+        record.uid = event.uid or record.uid
+        record.user, record.time_ns = event.user, event.time_ns or 0
+        record.source, record.stream, record.offset = event.where.source, event.where.stream, event.where.offset
+        return "used"
+
+    def _pod_create(self, event: PodCreate) -> Outcome:
+        cluster = self.directory.cluster(event.cluster)
+        record = cluster.pod(event.pod)
+        if record is None:
+            return "irrelevant"
+        is_debug = any(container.kind == "ephemeral" for container in event.containers)
+        if not is_debug or record.time_ns is None:
+            record.asked(event.time_ns or 0, event.where, None if is_debug else event.user)
+        for container in event.containers:
+            known = record.containers.get(container.name)
+            if known is None or repr(container) < repr(known):
+                record.containers[container.name] = container
+            if container.kind == "ephemeral" and event.user is not None and is_human(event.user.name):
+                record.debug_users.setdefault(container.name, event.user)
+        record.owner_kind = record.owner_kind or event.owner_kind
+        record.owner_name = record.owner_name or event.owner_name
+        record.owner_uid = record.owner_uid or event.owner_uid
+        record.host_pid = record.host_pid or event.host_pid
+        record.host_network = record.host_network or event.host_network
+        self._assign(cluster, record, event.assigned_node)
+        return "used"
+
+    def _pod_status(self, event: PodStatus) -> Outcome:
+        cluster = self.directory.cluster(event.cluster)
+        record = cluster.pod(event.pod)
+        if record is None:
+            return "irrelevant"
+        record.host_network = record.host_network or event.host_network
+        self._assign(cluster, record, event.assigned_node)
+        if event.assigned_node is not None:
+            for address in event.host_ips:
+                cluster.host_addresses[address] = event.assigned_node
+        if not record.host_network:
+            for address in event.ips:
+                if address not in event.host_ips:
+                    cluster.learn_address(address, event.time_ns or 0, f"pod:{record.key}")
+                    self.activity.resolve(f"ip:{event.cluster}/{address}", self.activity.refile)
+        return "used"
+
+    def _assign(self, cluster: ClusterState, record: PodRecord, node: str | None) -> None:
+        if node is not None:
+            record.node = min(record.node or node, node)
+            self.directory.node(cluster, node).assigned.add(node)
+
+    # ------------------------------------------------------------------------------------------ containers
+
+    def _chain_for(self, event: ContainerEvent) -> Chain | None:
+        """The chain of a lifecycle event, made if the event names it wholly; None where it names nothing known."""
+        if event.container_id is not None:
+            chain = self.directory.open(event)
+            if event.node is not None:
+                self.directory.node(self.directory.cluster(event.cluster), event.node).assigned.add(event.node)
+        elif event.container_id_prefix is not None:
+            found = self.directory.find(event)
+            if found is None:
+                return None
+            chain = found
+        else:
+            return self.directory.pod_chain(event)
+        self.directory.identify(chain, event)
+        return chain
+
+    def _container_facts(self, event: ContainerFacts) -> Outcome:
+        chain = self._chain_for(event)
+        if chain is None:
+            return "unattributed"
+        detail = (event.image.reference if event.image is not None else None) or ""
+        chain.be_called(event.name)
+        chain.is_sandbox = chain.is_sandbox or event.is_sandbox
+        chain.privileged = chain.privileged or bool(event.privileged)
+        chain.host_root_mount = chain.host_root_mount or bool(event.host_root_mount)
+        chain.host_pid = chain.host_pid or bool(event.host_pid)
+        chain.dns_servers = tuple(sorted({*chain.dns_servers, *event.dns_servers}))
+        if event.created_ns is not None:
+            chain.sight("create", event.created_ns, event.where, detail)
+        if event.started_ns is not None:
+            chain.sight("start", event.started_ns, event.where, detail)
+        if event.time_ns is not None:
+            chain.see(event.time_ns)
+        cluster = self.directory.cluster(event.cluster)
+        node = self.directory.node(cluster, event.node)
+        runtime_told(event, node, self.graph, event.created_ns or event.started_ns)
+        for address in event.ips:
+            cluster.learn_address(address, event.created_ns or event.time_ns or 0, f"chain:{chain.node}|{chain.key}")
+            self.activity.resolve(f"ip:{event.cluster}/{address}", self.activity.refile)
+        self.activity.learn_pid(event, event.pid, event.started_ns or event.time_ns or 0, chain)
+        self.activity.touched.append(chain)
+        return "used"
+
+    def _container_create(self, event: ContainerCreate) -> Outcome:
+        chain = self._chain_for(event)
+        if chain is None:
+            return "unattributed"
+        chain.be_called(event.name)
+        chain.user = chain.user or event.user
+        chain.is_sandbox = chain.is_sandbox or event.is_sandbox
+        chain.privileged = chain.privileged or bool(event.privileged)
+        chain.host_root_mount = chain.host_root_mount or bool(event.host_root_mount)
+        chain.host_pid = chain.host_pid or bool(event.host_pid)
+        node = self.directory.node(self.directory.cluster(event.cluster), event.node)
+        runtime_told(event, node, self.graph, event.time_ns)
+        return self._sight(chain, event)
+
+    def _container_start(self, event: ContainerStart) -> Outcome:
+        chain = self._chain_for(event)
+        if chain is None:
+            return "unattributed"
+        chain.be_called(event.name)
+        self.activity.learn_pid(event, event.pid, event.time_ns or 0, chain)
+        return self._sight(chain, event)
+
+    def _container_stop(self, event: ContainerStop) -> Outcome:
+        chain = self.directory.find(event)
+        if chain is None:
+            return "irrelevant"
+        self.activity.touched.append(chain)
+        new = chain.sight("removed" if event.removed else "stop", event.time_ns or 0, event.where, "")
+        return "used" if new else "duplicate"
+
+    def _sight(self, chain: Chain, event: ContainerEvent) -> Outcome:
+        detail = (event.image.reference if event.image is not None else None) or ""
+        self.activity.touched.append(chain)
+        new = chain.sight(STAGES[type(event)], event.time_ns or 0, event.where, detail)
+        return "used" if new else "duplicate"
+
+    def _container_exec(self, event: ContainerExec) -> Outcome:
+        return self.activity.container_exec(event, self._chain_for(event))
+
+    def _in_time(self, event: Event) -> bool:
+        time_ns = event.time_ns or 0
+        self.activity.now_ns = max(self.activity.now_ns, time_ns)
+        place = (event.where.source, event.cluster, event.node)
+        latest_ns = self._watermarks.get(place, 0)
+        if time_ns > latest_ns:
+            self._watermarks[place] = time_ns
+            return True
+        return latest_ns - time_ns <= self.policy.lateness_ns or not isinstance(event, PERISHABLE)
+
+
+def is_human(name: str | None) -> bool:
+    """Whether a user name is a person's: not a service account, a node or a component (`system:...`)."""
+    return bool(name) and not (name or "").startswith("system:")

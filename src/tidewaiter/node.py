@@ -1,0 +1,194 @@
+"""Defines what is remembered of one node: its image names over time, its pulls, its processes and its containers.
+
+Names move, content does not: a name is looked up *as of a moment*. Pulls are kept longer than any window, so that an
+image pulled last week still has an origin today.
+"""
+
+from bisect import insort
+from typing import Any
+
+import msgspec
+
+from tidewaiter.chain import Chain
+from tidewaiter.digest import Digest
+from tidewaiter.event import User
+
+_NAMES_KEPT = 50_000
+_MOMENTS_KEPT = 32
+_PIDS_KEPT = 20_000
+VOIDING = frozenset({"tag", "load", "import", "commit", "build"})
+"""Actions after which the reference in a create request vouches for nothing: somebody here gave the name."""
+
+
+class NameMoment(msgspec.Struct, frozen=True, gc=False):
+    """From this moment on the name stood for this content on the node."""
+
+    time_ns: int | None
+    """None: an untimed listing showed it."""
+    action: str
+    config_digest: Digest | None
+    repo_digest: Digest | None
+    source: str
+    stream: str
+    offset: int
+
+    @property
+    def order(self) -> tuple[int, str, str, str, str]:
+        """Moments that are equal in this are one and the same."""
+        return (self.time_ns or 0, self.action, self.config_digest or "", self.repo_digest or "", self.source)
+
+
+class Pull(msgspec.Struct, frozen=True, gc=False):
+    """Somebody brought content in under a name."""
+
+    time_ns: int
+    name: str
+    """Normal form of the reference that was pulled."""
+    repository: str
+    reference: str
+    """As written."""
+    seen_by: str
+    source: str
+    stream: str
+    offset: int
+    config_digest: Digest | None = None
+    digests: tuple[Digest, ...] = ()
+    """Index, manifest or repository digests the record carries."""
+    client: User | None = None
+
+    @property
+    def order(self) -> tuple[int, str, str, str, tuple[str, ...]]:
+        """Pulls that are equal in this are one and the same."""
+        return (self.time_ns, self.name, self.source, self.config_digest or "", self.digests)
+
+
+class NodeState(msgspec.Struct):
+    """All that belongs to one node of one cluster."""
+
+    cluster: str
+    name: str
+    """The name it is kept under; `""` while no record named the node."""
+    aliases: set[str] = msgspec.field(default_factory=set)
+    """All names producers gave it, its own among them."""
+    assigned: set[str] = msgspec.field(default_factory=set)
+    """Those of its names that the API server, the kubelet or the runtime's own records use."""
+    names: dict[str, list[NameMoment]] = msgspec.field(default_factory=dict)
+    """Normal form of a reference -> moments in order of time."""
+    pulls: dict[str, list[Pull]] = msgspec.field(default_factory=dict)
+    """Repository -> pulls in order of time."""
+    given: dict[Digest, list[NameMoment]] = msgspec.field(default_factory=dict)
+    """Config digest -> moments at which somebody on the node gave it a name (tag, load, import, commit, build)."""
+    repositories: dict[Digest, set[str]] = msgspec.field(default_factory=dict)
+    """Any digest -> names under which the node met it, to find the pulls of content whatever it is called now."""
+    chains: dict[str, Chain] = msgspec.field(default_factory=dict)
+    pids: dict[int, tuple[int, str]] = msgspec.field(default_factory=dict)
+    """Host pid -> (time_ns, chain key) of processes known to be in a container."""
+    evicted: int = 0
+
+    def learn_name(self, name: str, moment: NameMoment) -> bool:
+        """A name stood for content. Gives back whether that was new."""
+        moments = self.names.get(name)
+        if moments is None:
+            if len(self.names) >= _NAMES_KEPT:
+                self.names.pop(next(iter(self.names)))
+                self.evicted += 1
+            moments = self.names.setdefault(name, [])
+        for digest in (moment.config_digest, moment.repo_digest):
+            self._met(digest, repository_of(name))
+        return _keep(moments, moment)
+
+    def _met(self, digest: Digest | None, repository: str) -> None:
+        if digest is None:
+            return
+        known = self.repositories.get(digest)
+        if known is None and len(self.repositories) >= _NAMES_KEPT:
+            self.repositories.pop(next(iter(self.repositories)))
+            self.evicted += 1
+        self.repositories.setdefault(digest, set()).add(repository)
+
+    def learn_giving(self, config: Digest, moment: NameMoment) -> bool:
+        """Somebody on this node gave content a name. Gives back whether that was new."""
+        return _keep(self.given.setdefault(config, []), moment)
+
+    def learn_pull(self, pull: Pull, retention_ns: int, cap: int) -> bool:
+        """Somebody pulled. Pulls older than the retention, measured from the newest of the repository, are dropped."""
+        pulls = self.pulls.get(pull.repository)
+        if pulls is None:
+            if len(self.pulls) >= cap:
+                oldest = min(self.pulls, key=lambda repository: self.pulls[repository][-1].time_ns)
+                del self.pulls[oldest]
+                self.evicted += 1
+            pulls = self.pulls.setdefault(pull.repository, [])
+        for digest in (pull.config_digest, *pull.digests):
+            self._met(digest, pull.repository)
+        if any(known.order == pull.order for known in pulls):
+            return False
+        insort(pulls, pull, key=lambda known: known.order)
+        newest = pulls[-1].time_ns
+        while newest - pulls[0].time_ns > retention_ns:
+            pulls.pop(0)
+        if len(pulls) > _MOMENTS_KEPT:
+            # The first pull (the origin) and the latest ones stay; the middle repeats them.
+            del pulls[_MOMENTS_KEPT // 2]
+            self.evicted += 1
+        return True
+
+    def learn_pid(self, pid: int, time_ns: int, key: str) -> None:
+        """A process is in a container."""
+        known = self.pids.get(pid)
+        if known is None or known[0] <= time_ns:
+            if known is None and len(self.pids) >= _PIDS_KEPT:
+                self.pids.pop(next(iter(self.pids)))
+                self.evicted += 1
+            self.pids[pid] = (time_ns, key)
+
+    def content_at(self, name: str, time_ns: int) -> NameMoment | None:
+        """What the name stood for at a moment: the last timed one up to then, else the only untimed listing."""
+        moments = self.names.get(name, ())
+        timed = [m for m in moments if m.time_ns is not None and m.time_ns <= time_ns and _has_target(m)]
+        if timed:
+            return timed[-1]
+        listed = [m for m in moments if m.time_ns is None and _has_target(m)]
+        targets = {(m.config_digest, m.repo_digest) for m in listed}
+        return listed[0] if len(targets) == 1 else None
+
+    def absorb(self, other: "NodeState", retention_ns: int, cap: int) -> None:
+        """Take in all that was kept of the same node under another name (containers are moved by the correlator)."""
+        self.aliases |= other.aliases
+        self.assigned |= other.assigned
+        for name, moments in other.names.items():
+            for moment in moments:
+                self.learn_name(name, moment)
+        for config, moments in other.given.items():
+            for moment in moments:
+                self.learn_giving(config, moment)
+        for pulls in other.pulls.values():
+            for pull in pulls:
+                self.learn_pull(pull, retention_ns, cap)
+        for pid, (time_ns, key) in other.pids.items():
+            self.learn_pid(pid, time_ns, key)
+        self.evicted += other.evicted
+
+
+def repository_of(name: str) -> str:
+    """`registry/path` of a reference in normal form."""
+    rest = name.partition("@")[0]
+    colon = rest.rfind(":")
+    return rest[:colon] if colon > rest.rfind("/") else rest
+
+
+def _keep(moments: list[NameMoment], moment: NameMoment) -> bool:
+    if any(known.order == moment.order for known in moments):
+        return False
+    insort(moments, moment, key=_order)
+    if len(moments) > _MOMENTS_KEPT:
+        del moments[_MOMENTS_KEPT // 2]
+    return True
+
+
+def _order(moment: NameMoment) -> tuple[Any, ...]:
+    return moment.order
+
+
+def _has_target(moment: NameMoment) -> bool:
+    return moment.config_digest is not None or moment.repo_digest is not None

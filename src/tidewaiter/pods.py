@@ -1,0 +1,93 @@
+"""Turns what is known of pods into the chains to be judged: containers with ids, and those that only a pod names."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from tidewaiter.attribution import Directory
+from tidewaiter.chain import Chain
+from tidewaiter.cluster import ClusterState, PodRecord
+from tidewaiter.incarnation import incarnations
+
+
+def judged_chains(directory: Directory) -> tuple[list[Chain], dict[str, int]]:
+    """(every container that is judged, records by source that a pod held but no container could be found for)."""
+    chains: list[Chain] = []
+    lost: dict[str, int] = {}
+    for cluster in directory.states.values():
+        with_ids: dict[tuple[str | None, str | None, str | None], list[Chain]] = {}
+        in_pods: set[tuple[str | None, str | None]] = set()
+        for chain in directory.chains():
+            if chain.cluster != cluster.name:
+                continue
+            if chain.pod_name is None and chain.pod_uid is None:
+                chains += incarnations(chain)
+            else:
+                with_ids.setdefault(_place(chain), []).append(chain)
+                in_pods.add((chain.pod_namespace, chain.pod_name))
+        pod_chains: dict[tuple[str | None, str | None, str | None], list[Chain]] = {}
+        for chain in cluster.chains.values():
+            pod_chains.setdefault(_place(chain), []).append(chain)
+        for place, siblings in with_ids.items():
+            chains += _shared(siblings, pod_chains.pop(place, []))
+        for alone in pod_chains.values():
+            whole = msgspec.structs.replace(alone[0])
+            for other in alone[1:]:
+                whole.absorb(other)
+            chains.append(whole)
+            in_pods.add((whole.pod_namespace, whole.pod_name))
+        chains += _only_in_spec(cluster, in_pods, lost)
+    return chains, lost
+
+
+def _place(chain: Chain) -> tuple[str | None, str | None, str | None]:
+    return (chain.pod_namespace, chain.pod_name or chain.pod_uid, chain.pod_container)
+
+
+def _shared(siblings: list[Chain], told_by_pod: list[Chain]) -> Iterable[Chain]:
+    """Containers of one place in one pod (restarts), each with the kubelet's words that fall into its time."""
+    siblings = sorted(siblings, key=lambda chain: (chain.first_seen_ns or 0, chain.key))
+    starts = [chain.first_seen_ns or 0 for chain in siblings]
+    for number, chain in enumerate(siblings):
+        whole = msgspec.structs.replace(chain)
+        # Kubelet events are cut to the second: a container's own may seem to come a little before it.
+        since_ns = starts[number] - 2_000_000_000 if number else 0
+        until_ns = starts[number + 1] - 2_000_000_000 if number + 1 < len(siblings) else 2**63
+        for told in told_by_pod:
+            part = msgspec.structs.replace(
+                told,
+                sightings=tuple(s for s in told.sightings if since_ns <= s.time_ns < until_ns),
+                actions=tuple(a for a in told.actions if since_ns <= a.time_ns < until_ns),
+                sessions=tuple(s for s in told.sessions if since_ns <= s.time_ns < until_ns),
+                first_seen_ns=None,
+            )
+            whole.absorb(part)
+        yield whole
+
+
+def _only_in_spec(
+    cluster: ClusterState, in_pods: set[tuple[str | None, str | None]], lost: dict[str, int]
+) -> Iterable[Chain]:
+    """Pods that did something, but none of whose containers anybody named: the spec's containers stand for them."""
+    for record in cluster.pods.values():
+        if not record.actions or (record.namespace, record.name) in in_pods:
+            continue
+        if not record.containers:
+            for action in record.actions.values():
+                lost[action.source] = lost.get(action.source, 0) + 1
+        for name in sorted(record.containers):
+            yield _from_spec(cluster, record, name)
+
+
+def _from_spec(cluster: ClusterState, record: PodRecord, name: str) -> Chain:
+    return Chain(
+        key=f"pod:{record.uid or f'{record.namespace}/{record.name}'}/{name}",
+        cluster=cluster.name,
+        node=record.node or "",
+        pod_namespace=record.namespace,
+        pod_name=record.name,
+        pod_uid=record.uid,
+        pod_container=name,
+        service_account=record.service_account,
+        first_seen_ns=record.time_ns,
+    )

@@ -1,0 +1,368 @@
+"""Turns a chain into the answers about its image: which content it is, how well that is proven, where it came from.
+
+All of it is asked of the whole state at once, so the order in which records came has no say.
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from tidewaiter.alert import Consistency, ImageIdentity
+from tidewaiter.attribution import Directory
+from tidewaiter.chain import Chain, Claim
+from tidewaiter.cluster import ClusterState, PodRecord
+from tidewaiter.digest import Digest
+from tidewaiter.identity import IdentityGraph
+from tidewaiter.node import VOIDING, NodeState, Pull
+from tidewaiter.policy import Trust, TrustPolicy
+from tidewaiter.reference import ImageReference, reference_or_none
+
+_ROUNDING_NS = 1_000_000_000
+"""Some producers cut times to the second: a pull told this much after the create may still have come before it."""
+_SPOKEN_BY_RUNTIME = frozenset({"docker_events", "docker_inspect", "containerd_events", "containerd_journal", "cri"})
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """A pull that brought the content in, and how it is known to be of this content."""
+
+    pull: Pull
+    link: str
+    """`proven`: both meet in one config digest. `by_name`: they meet in a name that did not move between."""
+
+
+class Provenance(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a container's image."""
+
+    image: ImageIdentity
+    config_proof: str | None
+    """How the config digest is known: `proven`, `by_name`, `claimed` (a sensor said so); None: it is not known."""
+    consistency: Consistency
+    conflicts: tuple[str, ...]
+    origins: tuple[Origin, ...]
+    repositories: tuple[str, ...]
+    """Upstream repositories of the origins."""
+    reference: ImageReference | None
+    proven_digests: frozenset[Digest]
+    voided: str | None
+    """Why the reference in the create request vouches for nothing."""
+    trust: Trust
+    moved_from: Digest | None
+    """Other content that the same reference stood for on this node before."""
+
+
+def created_at(chain: Chain) -> int:
+    """When the container was created, as well as it is known."""
+    times = chain.creates_ns or chain.starts_ns
+    return times[0] if times else chain.first_seen_ns or 0
+
+
+def provenance(
+    chain: Chain, pods: list[PodRecord], directory: Directory, graph: IdentityGraph, policy: TrustPolicy
+) -> Provenance:
+    """Everything about the image of one container."""
+    nodes = directory.consulted(chain)
+    cluster = directory.states[chain.cluster]
+    scopes = {f"{node.cluster}/{name}" for node in nodes for name in {node.name, *node.aliases}}
+    at_ns = created_at(chain)
+    references = _references(chain, pods)
+    proven, named, claimed, conflicts = _configs(chain, references, nodes, graph, scopes, at_ns)
+    config, proof = _decide(proven, named, claimed)
+    reference = next((r for r in references if r.registry is not None), references[0] if references else None)
+    name = reference.name if reference is not None and reference.registry is not None else None
+    origins, excluded = _origins(config, proof, references, nodes, graph, scopes, at_ns, cluster)
+    if excluded and not any(origin.link == "proven" for origin in origins):
+        conflicts = (*conflicts, f"the last pull of {name} before the create brought other content")
+    repositories = tuple(sorted({policy.upstream(origin.pull.repository) for origin in origins}))
+    known = graph.digests_of(config, scopes) if config is not None and proof == "proven" else set()
+    pinned = {r.digest for r in references if r.digest is not None and r.registry is not None}
+    digests = frozenset({*known, *pinned, *([config] if config is not None and proof == "proven" else [])})
+    voided = _voided(config, name, nodes, at_ns)
+    image = _identity(chain, config, known | pinned, name or (reference.name if reference else None), graph)
+    return Provenance(
+        image=image,
+        config_proof=proof,
+        consistency=_consistency(origins, conflicts),
+        conflicts=conflicts,
+        origins=origins,
+        repositories=repositories,
+        reference=reference,
+        proven_digests=digests,
+        voided=voided,
+        trust=_trust(repositories, reference, voided, digests, policy),
+        moved_from=_moved_from(config, proof, name, nodes, graph, scopes, at_ns),
+    )
+
+
+def _references(chain: Chain, pods: list[PodRecord]) -> list[ImageReference]:
+    """What the container was asked to run, best first: the pod's spec, the runtime's request, a sensor's copy."""
+    texts: list[str | None] = []
+    for pod in pods:
+        spec = pod.containers.get(chain.pod_container or "")
+        texts.append(spec.image if spec is not None else None)
+    texts += [c.image.reference for c in chain.claims if c.source in _SPOKEN_BY_RUNTIME]
+    texts += [c.image.reference for c in chain.claims if c.source not in _SPOKEN_BY_RUNTIME and c.image.from_runtime]
+    texts += [c.image.reference for c in chain.claims if c.source not in _SPOKEN_BY_RUNTIME]
+    found: dict[str, ImageReference] = {}
+    for text in texts:
+        parsed = reference_or_none(text)
+        if parsed is not None:
+            found.setdefault(parsed.name, parsed)
+    return list(found.values())
+
+
+def _configs(
+    chain: Chain,
+    references: list[ImageReference],
+    nodes: list[NodeState],
+    graph: IdentityGraph,
+    scopes: set[str],
+    at_ns: int,
+) -> tuple[set[Digest], set[Digest], set[Digest], tuple[str, ...]]:
+    """Config digests by strength of proof: (proven, by name, claimed), and what excludes what."""
+    proven: set[Digest] = set()
+    named: set[Digest] = set()
+    claimed: set[Digest] = set()
+    stacks: set[Digest] = set()
+    for claim in chain.claims:
+        told_proven, told_claimed = _claimed_configs(claim, graph, scopes)
+        proven |= told_proven
+        claimed |= told_claimed
+        if claim.image.chain_id is not None:
+            stacks.add(claim.image.chain_id)
+    for reference in references:
+        if reference.registry is not None and reference.digest is not None:
+            beside = graph.configs_of(reference.digest, scopes)
+            if len(beside) == 1:
+                proven |= beside
+        elif reference.registry is not None:
+            for node in nodes:
+                moment = node.content_at(reference.name, at_ns + _ROUNDING_NS)
+                if moment is not None:
+                    named |= _content(moment.config_digest, moment.repo_digest, graph, scopes)
+    for stack in stacks:
+        config = graph.config_on_chain(stack)
+        if config is not None:
+            named.add(config)
+    conflicts: list[str] = []
+    if len(proven) > 1:
+        conflicts.append("verified relations name several images: " + ", ".join(sorted(proven)))
+    for config in sorted(proven):
+        known = graph.chains.get(config)
+        if known is not None and stacks and known not in stacks:
+            conflicts.append(f"the container stands on layers {min(stacks)}, its image on {known}")
+    return proven, named, claimed, tuple(conflicts)
+
+
+def _claimed_configs(claim: Claim, graph: IdentityGraph, scopes: set[str]) -> tuple[set[Digest], set[Digest]]:
+    image = claim.image
+    spoken = image.from_runtime or claim.source in _SPOKEN_BY_RUNTIME
+    proven: set[Digest] = set()
+    claimed: set[Digest] = set()
+    bare = reference_or_none(image.reference)
+    ids = [image.config_digest, bare.digest if bare is not None and bare.registry is None else None]
+    for digest in ids:
+        if digest is None:
+            continue
+        if graph.kinds.get(digest) in ("index", "manifest"):
+            (proven if spoken else claimed).update(_one(graph.configs_of(digest, scopes)))
+        else:
+            (proven if spoken else claimed).add(digest)
+    for digest in (image.repo_digest, image.manifest_digest, image.index_digest):
+        if digest is None:
+            continue
+        beside = _one(graph.configs_of(digest, scopes))
+        (proven if spoken else claimed).update(beside)
+        if not beside:
+            claimed |= _one(graph.claimed_configs_of(digest))
+    if image.config_digest_prefix is not None:
+        found = graph.config_by_prefix(image.config_digest_prefix)
+        claimed |= {found} if found is not None else set()
+    return proven, claimed
+
+
+def _one(configs: set[Digest]) -> set[Digest]:
+    # An index stands for one config a platform: which of several ran here it cannot tell.
+    return configs if len(configs) == 1 else set()
+
+
+def _content(
+    config: Digest | None, repo_digest: Digest | None, graph: IdentityGraph, scopes: Iterable[str]
+) -> set[Digest]:
+    if config is not None:
+        return {config}
+    return _one(graph.configs_of(repo_digest, scopes)) if repo_digest is not None else set()
+
+
+def _decide(proven: set[Digest], named: set[Digest], claimed: set[Digest]) -> tuple[Digest | None, str | None]:
+    if proven:
+        return min(proven & named, default=None) or min(proven), "proven"
+    if len(named) == 1:
+        return min(named), "by_name"
+    if named & claimed:
+        return min(named & claimed), "by_name"
+    if len(claimed) == 1:
+        return min(claimed), "claimed"
+    return None, None
+
+
+def _origins(
+    config: Digest | None,
+    proof: str | None,
+    references: list[ImageReference],
+    nodes: list[NodeState],
+    graph: IdentityGraph,
+    scopes: set[str],
+    at_ns: int,
+    cluster: ClusterState,
+) -> tuple[tuple[Origin, ...], bool]:
+    """Pulls that brought this content in, and whether the last pull of the very name brought other content."""
+    names = {reference.name for reference in references if reference.registry is not None}
+    repositories = {r.repository for r in references if r.repository is not None}
+    if config is not None:
+        for node in nodes:
+            for digest in (config, *graph.digests_of(config, scopes)):
+                repositories |= node.repositories.get(digest, set())
+    origins: list[Origin] = []
+    excluded = False
+    for repository in sorted(repositories):
+        pulls = [p for node in nodes for p in node.pulls.get(repository, ())]
+        pulls += _registry_pulls(repository, cluster, nodes)
+        pulls = sorted((p for p in pulls if p.time_ns <= at_ns + _ROUNDING_NS), key=lambda p: p.order)
+        last_by_name: Pull | None = None
+        for pull in pulls:
+            brought = _brought(pull, graph, scopes)
+            if config is not None and brought:
+                if config in brought:
+                    origins.append(Origin(pull, "proven" if proof == "proven" else "by_name"))
+                    last_by_name = pull if pull.name in names else last_by_name
+                elif pull.name in names:
+                    last_by_name = pull
+            elif pull.name in names and not _moved_between(pull, config, nodes, graph, scopes, at_ns):
+                origins.append(Origin(pull, "by_name"))
+                last_by_name = pull
+            elif config is not None and _stood_for(pull, config, nodes, graph, scopes):
+                origins.append(Origin(pull, "by_name"))
+        if last_by_name is not None and proof == "proven":
+            brought = _brought(last_by_name, graph, scopes)
+            excluded = excluded or (bool(brought) and config not in brought)
+    return tuple(origins), excluded
+
+
+def _brought(pull: Pull, graph: IdentityGraph, scopes: set[str]) -> set[Digest]:
+    if pull.config_digest is not None:
+        return {pull.config_digest}
+    return {config for digest in pull.digests for config in graph.configs_of(digest, scopes)}
+
+
+def _moved_between(
+    pull: Pull, config: Digest | None, nodes: list[NodeState], graph: IdentityGraph, scopes: set[str], at_ns: int
+) -> bool:
+    """Whether the name was given to other content between the pull and the create."""
+    for node in nodes:
+        for moment in node.names.get(pull.name, ()):
+            if moment.time_ns is None or not pull.time_ns < moment.time_ns <= at_ns:
+                continue
+            content = _content(moment.config_digest, moment.repo_digest, graph, scopes)
+            if moment.action in VOIDING or (config is not None and content and config not in content):
+                return True
+    return False
+
+
+def _stood_for(pull: Pull, config: Digest, nodes: list[NodeState], graph: IdentityGraph, scopes: set[str]) -> bool:
+    """Whether the pulled name stood for this content at the time, going by what was seen of the name later."""
+    for node in nodes:
+        moments = node.names.get(pull.name, ())
+        after = [m for m in moments if m.time_ns is not None and m.time_ns >= pull.time_ns and m.action not in VOIDING]
+        untimed = [m for m in moments if m.time_ns is None]
+        # A listing without a time may have been taken after the name had moved on: it counts where it is the only word.
+        for moment in after[:1] or untimed:
+            if config in _content(moment.config_digest, moment.repo_digest, graph, scopes):
+                return True
+    return False
+
+
+def _registry_pulls(repository: str, cluster: ClusterState, nodes: list[NodeState]) -> list[Pull]:
+    """What a registry's own log says of this repository, as far as the client can be this node."""
+    path = repository.partition("/")[2]
+    pulls = cluster.registry_pulls.get(path, ())
+    if not pulls:
+        return []
+    mine = {name for node in nodes for name in {node.name, *node.aliases}}
+    named = {name for name in cluster.nodes if name}
+    alone = len({cluster.nodes[name].name for name in named}) <= 1
+    found: list[Pull] = []
+    for pull in pulls:
+        address = pull.client.source_ip if pull.client is not None else None
+        if alone or (address is not None and cluster.host_addresses.get(address) in mine):
+            found.append(pull if pull.repository == repository else msgspec.structs.replace(pull, name=""))
+    return found
+
+
+def _consistency(origins: tuple[Origin, ...], conflicts: tuple[str, ...]) -> Consistency:
+    if conflicts:
+        return "conflicting"
+    links = {origin.link for origin in origins}
+    return "proven" if "proven" in links else "by_name" if "by_name" in links else "unknown"
+
+
+def _voided(config: Digest | None, name: str | None, nodes: list[NodeState], at_ns: int) -> str | None:
+    for node in nodes:
+        moments = list(node.given.get(config or "", ()))
+        moments += node.names.get(name or "", ())
+        for moment in moments:
+            if moment.action in VOIDING and moment.time_ns is not None and moment.time_ns <= at_ns + _ROUNDING_NS:
+                return f"{moment.action} on this node gave the image its name"
+    return None
+
+
+def _trust(
+    repositories: tuple[str, ...],
+    reference: ImageReference | None,
+    voided: str | None,
+    digests: frozenset[Digest],
+    policy: TrustPolicy,
+) -> Trust:
+    if repositories:
+        judged = [policy.trust_of(repository, digests) for repository in repositories]
+    elif voided is not None or reference is None or reference.repository is None:
+        judged = [policy.trust_of(None, digests)]
+    else:
+        judged = [policy.trust_of(policy.upstream(reference.repository), digests)]
+    # Any trusted origin vouches for the content; an untrusted one weighs more than one that nobody names.
+    return min(judged, key=lambda trust: (("trusted", "untrusted", "unknown").index(trust.state), trust.rule))
+
+
+def _moved_from(
+    config: Digest | None,
+    proof: str | None,
+    name: str | None,
+    nodes: list[NodeState],
+    graph: IdentityGraph,
+    scopes: set[str],
+    at_ns: int,
+) -> Digest | None:
+    if config is None or name is None or proof == "claimed":
+        return None
+    before: set[Digest] = set()
+    for node in nodes:
+        for moment in node.names.get(name, ()):
+            if moment.time_ns is not None and moment.time_ns < at_ns:
+                before |= _content(moment.config_digest, moment.repo_digest, graph, scopes)
+    return min(before - {config}, default=None)
+
+
+def _identity(
+    chain: Chain, config: Digest | None, beside: set[Digest], name: str | None, graph: IdentityGraph
+) -> ImageIdentity:
+    told = [claim.image for claim in chain.claims]
+    digests = beside | {image.repo_digest for image in told if image.repo_digest is not None}
+    indexes = {d for d in digests if graph.kinds.get(d) == "index"}
+    manifests = {d for d in digests if graph.kinds.get(d) == "manifest"}
+    stacks = {image.chain_id for image in told if image.chain_id is not None}
+    return ImageIdentity(
+        reference=name,
+        index_digest=min(indexes, default=None),
+        manifest_digest=min(manifests, default=None),
+        config_digest=config,
+        chain_id=min(stacks, default=None) or (graph.chains.get(config) if config is not None else None),
+    )

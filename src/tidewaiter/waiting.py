@@ -1,0 +1,57 @@
+"""Keeps events whose container is not known yet, until a record names it or their time is up.
+
+Bounded: where the cap is reached, the event that has waited longest is given up.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterator
+
+from tidewaiter.event import Event
+
+CAP = 50_000
+
+
+class WaitingRoom:
+    """Events by the names that could resolve them (`id:prefix`, `pid:node/4711`, `ip:10.0.0.7`)."""
+
+    def __init__(self) -> None:
+        self._events: OrderedDict[int, tuple[Event, tuple[str, ...]]] = OrderedDict()
+        self._by_name: dict[str, list[int]] = {}
+        self._next = 0
+
+    def __len__(self) -> int:
+        return len(self._events)
+
+    def add(self, event: Event, names: tuple[str, ...]) -> Event | None:
+        """Let an event wait under its names. Gives back the event that had to leave for it, if any."""
+        ticket, self._next = self._next, self._next + 1
+        self._events[ticket] = (event, names)
+        for name in names:
+            self._by_name.setdefault(name, []).append(ticket)
+        if len(self._events) <= CAP:
+            return None
+        oldest = next(iter(self._events))
+        return self._take(oldest)
+
+    def claim(self, name: str) -> list[Event]:
+        """All events that wait under a name; they wait no longer."""
+        tickets = self._by_name.get(name)
+        return [self._take(ticket) for ticket in tuple(tickets)] if tickets else []
+
+    def overdue(self, until_ns: int) -> Iterator[Event]:
+        """Events from before a time; they wait no longer."""
+        late = [ticket for ticket, (event, _) in self._events.items() if (event.time_ns or 0) < until_ns]
+        for ticket in late:
+            yield self._take(ticket)
+
+    def __iter__(self) -> Iterator[Event]:
+        return iter([event for event, _ in self._events.values()])
+
+    def _take(self, ticket: int) -> Event:
+        event, names = self._events.pop(ticket)
+        for name in names:
+            tickets = self._by_name[name]
+            tickets.remove(ticket)
+            if not tickets:
+                del self._by_name[name]
+        return event
