@@ -1,0 +1,65 @@
+"""Turns files into batches: the reader's front for run loops, with the faults of files as sentences in the batches."""
+
+import os
+import stat
+from collections.abc import Iterator
+
+from tidewaiter.edge.batch import Batch
+from tidewaiter.edge.chunks import StreamError, chunks
+from tidewaiter.edge.paths import STDIN, shown
+from tidewaiter.edge.reader import Reader, ReadOptions
+from tidewaiter.edge.recognise import Recogniser
+from tidewaiter.sources import sources
+
+HEAD_BYTES = 64 * 1024
+
+
+class Stream:
+    """One file, or standard input, that can be read once, and looked into before if it is a regular file."""
+
+    def __init__(self, path: str, recogniser: Recogniser, options: ReadOptions | None = None) -> None:
+        self.path = path
+        self.name = shown(path)
+        self._recogniser = recogniser
+        self._options = options or ReadOptions()
+
+    def head(self) -> Batch | None:
+        """The records in the first 64 KiB, read apart from `__iter__`; None where that would use them up."""
+        try:
+            if self.path == STDIN or not stat.S_ISREG(os.stat(self.path).st_mode):
+                return None
+            reader = Reader(self.name, self._recogniser, self._options)
+            for chunk in chunks(self.path, HEAD_BYTES):
+                return reader.feed(chunk.data[:HEAD_BYTES])
+        except (OSError, StreamError):
+            return None
+        return None
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Yield all records, in the order of the file. A fault of the file ends it and is told in the last batch."""
+        reader = Reader(self.name, self._recogniser, self._options)
+        position = 0
+        problem: str | None = None
+        try:
+            for chunk in chunks(self.path, self._options.chunk_bytes):
+                position = chunk.position
+                yield reader.feed(chunk.data, position)
+        except OSError as error:
+            problem = f"could not be read: {error.strerror or error}"
+        except StreamError as error:
+            problem = str(error)
+        last = reader.finish(position)
+        if problem is not None:
+            last.problems.append(problem)
+        yield last
+
+
+def recogniser_of(source: str | None = None) -> Recogniser:
+    """A recogniser of all sources, or of the one named. Raises KeyError for a name that no source has."""
+    known = sources()
+    return Recogniser(known if source is None else {source: known[source]})
+
+
+def read(path: str, options: ReadOptions | None = None, recogniser: Recogniser | None = None) -> Iterator[Batch]:
+    """Yield the records of one file (`-`: standard input) in batches of about `options.chunk_bytes` of plain bytes."""
+    return iter(Stream(path, recogniser or recogniser_of(), options))
