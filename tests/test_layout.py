@@ -31,7 +31,7 @@ IMPURE_MODULES = frozenset(
     | {"tempfile", "threading", "time", "uuid"}
 )
 IMPURE_NAMES = frozenset({"__import__", "breakpoint", "eval", "exec", "input", "open", "print"})
-IMPURE_METHODS = frozenset({"now", "today", "utcnow", "open", "read_text", "write_text", "read_bytes", "write_bytes"})
+IMPURE_METHODS = frozenset({"now", "today", "utcnow", "read_text", "write_text", "read_bytes", "write_bytes"})
 FORBIDDEN_NAMES = frozenset({"utils", "helpers", "common", "manager", "base", "misc", "core"})
 MAX_LINES = 400
 
