@@ -42,6 +42,12 @@ def pull(image: Image, time_ns: int) -> bytes:
     return _IMAGE % (b"pull", reference, b"pull", reference, name, time_ns // SECOND, time_ns)
 
 
+def _graph_driver(folder: str) -> dict[str, object]:
+    """The layer folders of the classic image store's driver."""
+    root = f"/var/lib/docker/overlay2/{folder}"
+    return {"Data": {"MergedDir": f"{root}/merged", "UpperDir": f"{root}/diff"}, "Name": "overlay2"}
+
+
 def inspect_container(container: Container) -> bytes:
     """One element of `docker inspect CONTAINER`. It carries no time of its own."""
     first, image, own = container.image.profile.first, container.image, container.id
@@ -72,6 +78,7 @@ def inspect_container(container: Container) -> bytes:
                 "Privileged": False, "ReadonlyRootfs": False, "SecurityOpt": None, "Runtime": "runc",
                 "MaskedPaths": _MASKED,
             },
+            "GraphDriver": _graph_driver(own),
             "Mounts": [],
             "Config": {
                 "Hostname": own[:12], "User": str(first.uid), "Tty": False, "Env": [_PATH],
@@ -108,6 +115,7 @@ def inspect_image(image: Image) -> bytes:
             "Architecture": "amd64",
             "Os": "linux",
             "Size": 47_298_347,
+            "GraphDriver": _graph_driver(image.chain_id.removeprefix("sha256:")),
             "RootFS": {"Type": "layers", "Layers": layers},
             "Metadata": {"LastTagTime": _NEVER},
         }
