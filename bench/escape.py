@@ -6,14 +6,14 @@ _HTML = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028":
 
 
 def plain(text: str) -> bytes:
-    """The inside of a JSON string: only what JSON demands is escaped (Falco, LAUREL)."""
+    """The inside of a JSON string: only what JSON demands is escaped (Falco, LAUREL, Tetragon)."""
     return json.dumps(text, ensure_ascii=False)[1:-1].encode()
 
 
 def go(text: str) -> bytes:
     """The inside of a JSON string as Go's encoding/json writes it: `<`, `>` and `&` are escaped as well.
 
-    Source: https://pkg.go.dev/encoding/json#Marshal (Tetragon, Hubble, Docker, Kubernetes).
+    Source: https://pkg.go.dev/encoding/json#Marshal (Hubble, Docker, Kubernetes).
     """
     return json.dumps(text, ensure_ascii=False)[1:-1].translate(_HTML).encode()
 

@@ -47,6 +47,8 @@ class Node(msgspec.Struct, frozen=True, eq=False):
     """Docker machines have Tetragon or LAUREL; all others have Tetragon."""
     has_credentials: bool
     """Whether Tetragon there adds the capabilities of each process (`--enable-process-cred`)."""
+    has_blanks: bool
+    """Whether the build of Tetragon there prints a blank after each comma (`shapes/tetragon.py`)."""
     delays: dict[str, int]
     """Nanoseconds from event to arrival, by producer."""
 
@@ -143,7 +145,8 @@ def make_node(rng: random.Random, name: str, kind: Kind, cluster: str, number: i
     delays = {producer: int((low + rng.random() * (high - low)) * SECOND) for producer, (low, high) in LATENESS.items()}
     address = f"10.{10 if cluster == 'default' else 11}.{number // 250}.{number % 250 + 1}"
     runtime_log = _RUNTIME_LOGS[number % 3] if kind == "kubernetes" else "events"
-    return Node(name, kind, cluster, address, runtime_log, kind != "docker" or number % 2 == 0, number % 2 == 0, delays)
+    has_tetragon = kind != "docker" or number % 2 == 0
+    return Node(name, kind, cluster, address, runtime_log, has_tetragon, number % 2 == 0, number % 4 == 3, delays)
 
 
 def make_container(

@@ -1,14 +1,15 @@
 """Turns processes and connections into Tetragon's JSON export: `process_exec`, `process_exit`, `process_kprobe`.
 
 Source: https://tetragon.io/docs/concepts/events/ and the field order of api/v1/tetragon/tetragon.proto, which is the
-order in which the exporter prints. Compact; `<`, `>` and `&` are escaped.
+order in which the exporter prints. The exporter is Go's protojson: it escapes only what JSON demands, and it prints a
+blank after each comma, or none, by the build of the program (protobuf-go `internal/detrand`). Both kinds are here.
 """
 
 from binascii import b2a_base64
 from functools import lru_cache
 
 from bench.clock import rfc3339, rfc3339_second
-from bench.escape import compact_go, go
+from bench.escape import compact, plain
 from bench.programs import Program
 from bench.world import Container, Node
 
@@ -16,7 +17,7 @@ _CAPABILITIES = (
     "CAP_CHOWN", "DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_SETGID", "CAP_SETUID", "CAP_SETPCAP",
     "CAP_NET_BIND_SERVICE", "CAP_NET_RAW", "CAP_SYS_CHROOT", "CAP_MKNOD", "CAP_AUDIT_WRITE", "CAP_SETFCAP",
 )  # fmt: skip
-_CREDENTIALS = b'"cap":%b,' % compact_go({"permitted": _CAPABILITIES, "effective": _CAPABILITIES})
+_CREDENTIALS = b'"cap":%b,' % compact({"permitted": _CAPABILITIES, "effective": _CAPABILITIES})
 _PROCESS = (
     b'{"exec_id":"%b","pid":%d,"uid":%d,"cwd":"%b","binary":"%b","arguments":"%b","flags":"%b","start_time":"%b",'
     b'"auid":4294967295,%b"parent_exec_id":"%b",%b"tid":%d,"in_init_tree":%b}'
@@ -42,7 +43,7 @@ def _credentials(node: Node) -> bytes:
 @lru_cache(maxsize=8192)
 def program_parts(program: Program) -> tuple[bytes, bytes, bytes]:
     """(binary, arguments as a template with at most one %d, cwd), ready to go between quotes."""
-    return go(program.binary), go(" ".join(map(_quoted, program.arguments))), go(program.cwd)
+    return plain(program.binary), plain(" ".join(map(_quoted, program.arguments))), plain(program.cwd)
 
 
 @lru_cache(maxsize=16384)
@@ -72,7 +73,7 @@ def _attribution(container: Container) -> bytes:
         "workload": container.workload,
         "workload_kind": container.workload_kind,
     }
-    return b'"pod":%b,%b' % (compact_go(pod), docker)
+    return b'"pod":%b,%b' % (compact(pod), docker)
 
 
 def exec_id(node: Node, time_ns: int, pid: int) -> bytes:
@@ -104,6 +105,11 @@ def _host_parent(node: Node) -> tuple[bytes, bytes]:
     return own, process
 
 
+def _printed(node: Node, record: bytes) -> bytes:
+    """The record as the node's build prints it. No string here ends in a comma: only members are moved apart."""
+    return record.replace(b',"', b', "') if node.has_blanks else record
+
+
 def _tail(node: Node, time_ns: int) -> bytes:
     """What follows the event: the node, the time, and the cluster where the exporter was told its name."""
     cluster = b"" if node.cluster == "default" else b',"cluster_name":"%b"' % node.cluster.encode()
@@ -124,7 +130,8 @@ def _process(container: Container, program: Program, number: int, time_ns: int, 
 def process_exec(container: Container, program: Program, number: int, time_ns: int, pid: int) -> bytes:
     """`program` was executed in the container, as a child of its first process."""
     process, parent = _process(container, program, number, time_ns, pid)
-    return b'{"process_exec":{"process":%b,"parent":%b},%b' % (process, parent, _tail(container.node, time_ns))
+    record = b'{"process_exec":{"process":%b,"parent":%b},%b' % (process, parent, _tail(container.node, time_ns))
+    return _printed(container.node, record)
 
 
 def first_exec(container: Container, program: Program, time_ns: int) -> bytes:
@@ -136,15 +143,17 @@ def first_exec(container: Container, program: Program, time_ns: int) -> bytes:
         b"execve rootcwd clone", rfc3339(time_ns - 90_000), _attribution(container), parent_id,
         _credentials(container.node), container.pid, b"true",
     )  # fmt: skip
-    return b'{"process_exec":{"process":%b,"parent":%b},%b' % (process, parent, _tail(container.node, time_ns))
+    record = b'{"process_exec":{"process":%b,"parent":%b},%b' % (process, parent, _tail(container.node, time_ns))
+    return _printed(container.node, record)
 
 
 def process_exit(container: Container, program: Program, number: int, time_ns: int, pid: int) -> bytes:
     """A process of the container ended."""
     process, parent = _process(container, program, number, time_ns - 40_000_000, pid)
-    return b'{"process_exit":{"process":%b,"parent":%b,"time":"%b"},%b' % (
+    record = b'{"process_exit":{"process":%b,"parent":%b,"time":"%b"},%b' % (
         process, parent, rfc3339(time_ns), _tail(container.node, time_ns),
     )  # fmt: skip
+    return _printed(container.node, record)
 
 
 def tcp_connect(
@@ -153,9 +162,10 @@ def tcp_connect(
     """A process of the container opened a TCP connection."""
     process, parent = _process(container, program, number, time_ns - 5_000_000, pid)
     sock = _SOCK % (container.address.encode(), address.encode(), 32768 + number % 28000, port, 2**63 + time_ns)
-    return b'{"process_kprobe":{"process":%b,"parent":%b,%b},%b' % (
+    record = b'{"process_kprobe":{"process":%b,"parent":%b,%b},%b' % (
         process, parent, sock, _tail(container.node, time_ns),
     )  # fmt: skip
+    return _printed(container.node, record)
 
 
 def host_exec(node: Node, program: Program, number: int, time_ns: int, pid: int) -> bytes:
@@ -167,4 +177,5 @@ def host_exec(node: Node, program: Program, number: int, time_ns: int, pid: int)
         arguments % number if b"%d" in arguments else arguments % (), b"execve clone", rfc3339(time_ns - 90_000), b"",
         parent_id, _credentials(node), pid, b"false",
     )  # fmt: skip
-    return b'{"process_exec":{"process":%b,"parent":%b},%b' % (process, parent, _tail(node, time_ns))
+    record = b'{"process_exec":{"process":%b,"parent":%b},%b' % (process, parent, _tail(node, time_ns))
+    return _printed(node, record)

@@ -64,11 +64,14 @@ def test_it_writes_as_many_records_as_asked_for(lines: list[bytes], truth: dict[
 
 
 def test_each_line_is_one_compact_json_object(lines: list[bytes]) -> None:
-    """Nothing is left unescaped, and no producer puts blanks between members."""
+    """Nothing is left unescaped; blanks stand between members only in Tetragon's records, and not in all of them."""
     for line in lines:
         record = json.loads(line)
         assert isinstance(record, dict)
-        assert len(json.dumps(record, ensure_ascii=True, separators=(",", ":"))) >= len(line) * 0.95
+        has_blanks = b', "' in line and line.startswith(b'{"process_')
+        assert has_blanks or len(json.dumps(record, separators=(",", ":"))) >= len(line) * 0.95
+    tetragon = [line for line in lines if line.startswith(b'{"process_')]
+    assert 0 < sum(b', "node_name":' in line for line in tetragon) < len(tetragon)
 
 
 def test_the_size_of_records_is_that_of_real_telemetry(lines: list[bytes]) -> None:
