@@ -75,8 +75,13 @@ class _Envelope(msgspec.Struct):
     container: _Described | None = None
 
 
-class _GoEnvelope(_Envelope, rename="pascal"):
-    pass
+class _GoEnvelope(msgspec.Struct, rename="pascal"):
+    """The same as Go prints it without tags; a collector that resolves writes the other."""
+
+    timestamp: str
+    namespace: str
+    topic: str
+    event: msgspec.Raw
 
 
 _ENVELOPE = msgspec.json.Decoder(_Envelope)
@@ -104,21 +109,17 @@ class Happening(msgspec.Struct):
 def read_json(record: bytes) -> Happening:
     """An envelope as JSON: lower-case or capitalised keys, the event as an object or as a JSON text. RecordError."""
     try:
-        envelope = decode_json(_ENVELOPE, record)
+        envelope: _Envelope | _GoEnvelope = decode_json(_ENVELOPE, record)
     except RecordError:
         envelope = decode_json(_GO_ENVELOPE, record)
     event = bytes(envelope.event)
     if event[:1] == b'"':
         event = decode_json(_JSON_TEXT, event).encode("utf-8", "replace")
-    described = envelope.container.labels if envelope.container else None
-    return Happening(
-        parse_time_ns(envelope.timestamp),
-        envelope.namespace,
-        envelope.topic,
-        event,
-        envelope.resolved,
-        described,
-    )
+    happening = Happening(parse_time_ns(envelope.timestamp), envelope.namespace, envelope.topic, event)
+    if isinstance(envelope, _Envelope):
+        happening.resolved = envelope.resolved
+        happening.labels = envelope.container.labels if envelope.container else None
+    return happening
 
 
 def read_text(record: bytes) -> Happening:

@@ -129,10 +129,14 @@ def image_events(
     where: Where,
     *,
     config_digest: Digest | None,
+    target_digest: Digest | None = None,
     index_digest: Digest | None = None,
     manifest_digest: Digest | None = None,
 ) -> Iterator[ImageFacts | ImageName]:
-    """The facts of one image, and a name seen for each of its tags; untimed. What `Id` means, the caller knows."""
+    """The facts of one image, and a name seen for each of its tags; untimed.
+
+    What `Id` means, the caller knows: the config digest, or the `target_digest` (index or manifest) of the tags.
+    """
     layers = (image.root_fs.layers if image.root_fs else None) or ()
     diff_ids = tuple(diff_id for layer in layers if (diff_id := digest_or_none(layer)) is not None)
     if len(diff_ids) != len(layers):
@@ -163,5 +167,5 @@ def image_events(
             action="seen",
             reference=tag,
             config_digest=config_digest,
-            repo_digest=index_digest or manifest_digest,
+            repo_digest=target_digest,
         )

@@ -168,6 +168,7 @@ def _image_events(image: _Image, where: Where) -> Iterator[Event]:
         image,
         where,
         config_digest=image_id if store == "classic" else None,
+        target_digest=image_id if store == "containerd" else None,
         index_digest=index,
         manifest_digest=manifest,
     )
