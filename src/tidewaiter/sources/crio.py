@@ -50,6 +50,7 @@ _OPENINGS = (
     "Pulled image: ",
     "Checking image status: ",
     "Image status: ",
+    "Attempting to create container",
     "Creating container: ",
     "Created container",
     "Starting container: ",

@@ -20,7 +20,7 @@ import msgspec
 
 from tidewaiter.digest import digest_or_none
 from tidewaiter.event import Event, ImagePull, ImagePullFailed, User, Where
-from tidewaiter.sources import RecordError, Source
+from tidewaiter.sources import Source
 from tidewaiter.sources._fields import decode_json, parse_time_ns
 from tidewaiter.sources._images import split_by_media_type
 from tidewaiter.sources._logrus import read_log_line
@@ -31,7 +31,7 @@ _MANIFEST = re.compile(r"/v2/([^?#]{1,1024})/manifests/([^/?#]{1,256})(?:[?#]|\Z
 _COMBINED = re.compile(
     rb'\S+ \S+ \S+ \[[^\]]{1,40}\] "[A-Z]{3,8} /v2/(?: |_catalog|token|\S+/(?:manifests|blobs|tags)/)'
 )
-_LOGFMT = re.compile(rb'time="[^"]{1,64}" level=[a-z]+ msg=.*\shttp\.request\.method=', re.DOTALL)
+_LOGFMT = re.compile(rb'time="[^"]{1,64}" level=[a-z]+ msg=.*\s(?:http\.request\.method|go\.version)=', re.DOTALL)
 _OK = 200
 _UNAUTHORIZED = 401
 _FAILURES = range(400, 600)
@@ -65,12 +65,12 @@ def _read(record: bytes) -> _Request | None:
     fields = read_log_line(record).fields
     time = re.match(rb'time="([^"]+)"', record)
     status = fields.get("http.response.status", "")
-    if time is None or "http.request.method" not in fields or "http.request.uri" not in fields:
-        raise RecordError(f"{record[:80]!r}: a line of a registry names the request's method and path")
+    if time is None or "http.request.method" not in fields:
+        return None
     return _Request(
         time=time[1].decode(),
         method=fields["http.request.method"],
-        uri=fields["http.request.uri"],
+        uri=fields.get("http.request.uri"),
         host=fields.get("http.request.host"),
         request_id=fields.get("http.request.id"),
         remote_address=fields.get("http.request.remoteaddr"),
@@ -149,7 +149,7 @@ SOURCE = Source(
     cannot_see="which node pulled (an address may be a proxy's), what became of the image there, and pulls from caches "
     "and other registries",
     decode=decode,
-    prefixes=(b'{"go.version":"', b'{"err.code":"'),
+    prefixes=(b'{"go.version":"',),
     recognise=recognise,
     recognise_text=recognise_text,
     rank=40,
