@@ -108,7 +108,9 @@ def _image_events(event: _PodmanEvent, where: Where) -> Iterator[Event]:
         return
     action = _NAME_ACTIONS.get(event.status)
     if action is not None:
-        yield ImageName(**here, action=action, reference=event.name or None, config_digest=config_digest)
+        # The name of a load or a save is that of the archive.
+        reference = None if action in ("load", "save") else event.name or None
+        yield ImageName(**here, action=action, reference=reference, config_digest=config_digest)
 
 
 def _container_events(event: _PodmanEvent, where: Where) -> Iterator[Event]:
