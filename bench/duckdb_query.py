@@ -48,14 +48,11 @@ _COLUMNS: dict[str, str] = {
     "verb": "VARCHAR",
     "objectRef": 'STRUCT(resource VARCHAR, subresource VARCHAR, "namespace" VARCHAR, "name" VARCHAR)',
     "requestObject": "JSON",
-    "kind": "VARCHAR",
-    "metadata": 'STRUCT("name" VARCHAR, "namespace" VARCHAR)',
-    "spec": 'STRUCT(nodeName VARCHAR, containers STRUCT("image" VARCHAR)[])',
-    "status": "STRUCT(containerStatuses STRUCT(containerID VARCHAR)[])",
 }
 _SUSPICIOUS = (
-    "'(^|/)(sh|bash|dash|ash|zsh|curl|wget|nc|ncat|socat|python[^/]*|perl|ruby|php|apk|apt|apt-get|yum|dnf|chroot|nsenter"
-    "|base64|masscan|zgrab|tor|ssh|docker|kubectl|crontab)$'"
+    "('sh', 'bash', 'dash', 'ash', 'zsh', 'curl', 'wget', 'nc', 'ncat', 'socat', 'perl', 'ruby', 'php', 'apk', 'apt',"
+    " 'apt-get', 'yum', 'dnf', 'chroot', 'nsenter', 'base64', 'masscan', 'zgrab', 'tor', 'ssh', 'docker', 'kubectl',"
+    " 'crontab')"
 )
 _INSIDE = r"'^(10\.|127\.|192\.168\.|172\.(1[6-9]|2[0-9]|3[01])\.|100\.(6[4-9]|[7-9][0-9]|1[01][0-9]|12[0-7])\.)'"
 _CONTROL_PORTS = "(2375, 2376, 2379, 10250, 10255)"
@@ -67,8 +64,8 @@ CREATE TEMP TABLE seen AS SELECT * FROM (
     coalesce("time", to_timestamp(split_part(ID, ':', 1)::DOUBLE)::VARCHAR) AS moment,
     coalesce(process_exec.process.docker, process_kprobe.process.docker, output_fields."container.id",
              CONTAINER_INFO.ID) AS container,
-    coalesce(flow.source.namespace, objectRef.namespace, metadata.namespace) AS namespace,
-    coalesce(flow.source.pod_name, objectRef.name, metadata.name) AS pod,
+    coalesce(flow.source.namespace, objectRef.namespace) AS namespace,
+    coalesce(flow.source.pod_name, objectRef.name) AS pod,
     coalesce(process_exec.process.binary,
              CASE WHEN output_fields."evt.type" = 'execve' THEN output_fields."proc.name" END,
              CASE WHEN "SYSCALL"."SYSCALL" = 'execve' THEN "SYSCALL".exe END) AS program,
@@ -77,11 +74,11 @@ CREATE TEMP TABLE seen AS SELECT * FROM (
              THEN flow.IP.destination END, output_fields."fd.rip", SOCKADDR[1].SADDR.addr) AS address,
     coalesce(process_kprobe.args[1].sock_arg.dport, flow.l4.TCP.destination_port, output_fields."fd.rport",
              SOCKADDR[1].SADDR.port) AS port,
-    host, message, verb, objectRef.resource AS resource, objectRef.subresource AS subresource, requestObject,
-    kind = 'Pod' AS is_pod, spec, status
+    host, message, verb, objectRef.resource AS resource, objectRef.subresource AS subresource, requestObject
   FROM read_json(?, columns = {columns}, format = 'newline_delimited')
-) WHERE message IS NOT NULL OR is_pod OR (resource = 'pods' AND verb IN ('create', 'patch'))
-   OR regexp_matches(program, {suspicious}) OR port IN {control_ports}
+) WHERE message IS NOT NULL OR (resource = 'pods' AND verb IN ('create', 'patch'))
+   OR parse_filename(program) IN {suspicious} OR starts_with(parse_filename(program), 'python')
+   OR port IN {control_ports}
    OR (address IS NOT NULL AND NOT regexp_matches(address, {inside}))
 """
 

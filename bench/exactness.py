@@ -94,10 +94,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.exactness", description=__doc__)
     parser.add_argument("reported", type=Path, help="output of hunt --format jsonl")
     parser.add_argument("truth", type=Path)
+    parser.add_argument("--containers", action="store_true", help="REPORTED is one object with a list `containers`")
     chosen = parser.parse_args(arguments)
     decode = msgspec.json.Decoder(dict[str, Any]).decode
     try:
         truth = decode(chosen.truth.read_bytes())
+        if chosen.containers:
+            found = decode(chosen.reported.read_bytes())["containers"]
+            print(json.dumps(compare_containers((entry["container_id"] for entry in found), truth)))
+            return 0
         with chosen.reported.open("rb") as lines:
             compared = compare((decode(line) for line in lines if line.strip()), truth)
     except (OSError, msgspec.DecodeError) as error:

@@ -25,7 +25,7 @@ BENCH = Path(__file__).resolve().parent
 WORK = BENCH / "work"
 LIMIT = WORK / "simdjson_limit"
 POLICY = BENCH / "policy.yaml"
-_READ_BYTES = 16 << 20
+_READ_BYTES = 1 << 20
 _HUNT_STATUSES = (0, 1, 3)
 
 
@@ -84,9 +84,9 @@ def _read_once(file: Path) -> int:
     return size
 
 
-def _exactness(reported: Path, truth: Path) -> dict[str, Any]:
+def _exactness(reported: Path, truth: Path, *options: str) -> dict[str, Any]:
     output = _output("exactness")
-    run(_module("exactness", str(reported), str(truth)), output)
+    run(_module("exactness", str(reported), str(truth), *options), output)
     compared: dict[str, Any] = json.loads(output.read_bytes())
     return compared
 
@@ -112,7 +112,7 @@ def compare(stream: Stream, rounds: int, *, one_thread: bool) -> dict[str, Any]:
     compared = _exactness(_output("tidewaiter"), truth)
     answers = {"tidewaiter": compared["alert"]}
     for tool in commands.keys() & {"duckdb", "duckdb1"}:
-        answers[tool] = _answer(json.loads(_output(tool).read_bytes())["containers"], truth)
+        answers[tool] = _exactness(_output(tool), truth, "--containers")
     return {
         "stream": stream.folder.name,
         "records": stream.events,
@@ -121,12 +121,6 @@ def compare(stream: Stream, rounds: int, *, one_thread: bool) -> dict[str, Any]:
         "exactness": compared,
         "answers": answers,
     }
-
-
-def _answer(containers: list[dict[str, str]], truth: Path) -> dict[str, int]:
-    from bench.exactness import compare_containers
-
-    return compare_containers((entry["container_id"] for entry in containers), json.loads(truth.read_bytes()))
 
 
 def armed(stream: Stream) -> dict[str, Any]:
