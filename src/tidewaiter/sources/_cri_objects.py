@@ -18,7 +18,7 @@ from tidewaiter.sources._images import digest_of_id, pinned_digest, pinned_repos
 from tidewaiter.sources._inspect import is_host_root
 from tidewaiter.sources._place import convert, decode_object
 
-_LONGEST_NUMBER = 20
+_LONGEST_NUMBER = 21  # digits of the year 9999 in nanoseconds
 _HOST_NAMESPACE = ("NODE", 2, "2")
 _CONTAINERD_MARK = "io.kubernetes.cri.container-type"
 _CRIO_MARK = "io.kubernetes.cri-o.ContainerType"
@@ -209,8 +209,10 @@ def info_as(info: dict[str, Any], shape: type[msgspec.Struct]) -> Any:
 def moment_ns(value: int | str | None) -> int | None:
     """A CRI time; None for none, for 0 and for the zero dates. RecordError for a number that is no time."""
     if isinstance(value, str):
-        if not value.isdecimal() or len(value) > _LONGEST_NUMBER:
+        if not value.isdecimal():
             return time_ns_or_none(value)
+        if len(value) > _LONGEST_NUMBER:
+            raise RecordError(f"{value[:40]!r}: not a time in nanoseconds")
         value = int(value)
     return checked_time_ns(value) if value else None
 
