@@ -24,7 +24,7 @@ class Unread(msgspec.Struct, frozen=True):
 class Batch(msgspec.Struct, kw_only=True):
     """Consecutive records of one stream. `sources`, `records` and `offsets` are parallel; the rest is sparse.
 
-    Every line ends in exactly one place: in a record (`weight` lines), or in one of the four counts. Elements of a
+    Every line ends in exactly one place: in a record (`weight` lines), or in one of the five counts. Elements of a
     list are counted instead of the line that holds them.
     """
 
@@ -43,6 +43,8 @@ class Batch(msgspec.Struct, kw_only=True):
     """Records that no source knows."""
     rejected: int = 0
     """Records that are cut short, broken, or too long."""
+    skipped: int = 0
+    """Records that the run loop's own test (`may_skip`) set aside before they were looked into."""
     headers: int = 0
     """Lines that only name columns."""
     blank: int = 0
@@ -66,11 +68,11 @@ class Batch(msgspec.Struct, kw_only=True):
     def records_total(self) -> int:
         """How many records went in: those here and those that are only counted."""
         joined = sum(self.weights.values()) - len(self.weights)
-        return len(self.records) + joined + self.unrecognised + self.rejected + self.headers
+        return len(self.records) + joined + self.unrecognised + self.rejected + self.skipped + self.headers
 
     def part(self, start: int, stop: int) -> "Batch":
         """The records from `start` to before `stop`; the counts go with the first part, the problems with the last."""
-        counts = (self.unrecognised, self.rejected, self.headers, self.blank) if start == 0 else (0, 0, 0, 0)
+        is_first = start == 0
         return Batch(
             stream=self.stream,
             cluster=self.cluster,
@@ -80,11 +82,12 @@ class Batch(msgspec.Struct, kw_only=True):
             offsets=self.offsets[start:stop],
             nodes={index - start: node for index, node in self.nodes.items() if start <= index < stop},
             weights={index - start: weight for index, weight in self.weights.items() if start <= index < stop},
-            unrecognised=counts[0],
-            rejected=counts[1],
-            headers=counts[2],
-            blank=counts[3],
-            unread=self.unread if start == 0 else [],
+            unrecognised=self.unrecognised if is_first else 0,
+            rejected=self.rejected if is_first else 0,
+            skipped=self.skipped if is_first else 0,
+            headers=self.headers if is_first else 0,
+            blank=self.blank if is_first else 0,
+            unread=self.unread if is_first else [],
             position=self.position,
             problems=self.problems if stop >= len(self.records) else [],
         )

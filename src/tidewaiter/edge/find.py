@@ -5,7 +5,7 @@ Rules
 - Every record ends in one place: in the batch, waiting for lines that belong to it, or in a count.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import msgspec
@@ -13,8 +13,8 @@ import msgspec
 from tidewaiter.edge.batch import KEPT_UNREAD, SHOWN_CHARACTERS, Batch, Unread
 from tidewaiter.edge.documents import Document
 from tidewaiter.edge.gather import Gathered, Groups, Pieces
-from tidewaiter.edge.recognise import RECORD_LIMIT_BYTES, Recogniser
-from tidewaiter.edge.unwrap import Wrapped, complete_element, unwrap_object, unwrap_text
+from tidewaiter.edge.recognise import RECORD_LIMIT_BYTES, Recogniser, Recognition
+from tidewaiter.edge.unwrap import Wrapped, complete_element, list_members, unwrap_object, unwrap_text
 
 MAX_UNWRAPPING = 4
 MAX_ELEMENTS = 100_000
@@ -32,18 +32,21 @@ class _Context(msgspec.Struct, frozen=True, gc=False):
     depth: int = 0
     is_own: bool = True
     """Whether the record stands for itself: a line, or an element of a list, and not one guess among several."""
+    is_opening_known: bool = False
+    """Whether the record's opening was looked at and says nothing."""
     is_numbered: bool = False
     """Whether elements are told by their own number instead of `offset`."""
 
     def within(self, node: str | None, *, is_own: bool) -> "_Context":
-        return _Context(self.offset, self.weight, node or self.node, self.depth + 1, is_own, self.is_numbered)
+        return _Context(
+            self.offset, self.weight, node or self.node, self.depth + 1, is_own=is_own, is_numbered=self.is_numbered
+        )
 
 
 class Finder:
     """Sorts the records of one stream into batches."""
 
     def __init__(self, stream: str, recogniser: Recogniser, cluster: str, node: str | None) -> None:
-        self.is_source_forced = False
         self.elements = 0
         """How many elements the last record was found to be a list of."""
         self._recogniser = recogniser
@@ -60,6 +63,17 @@ class Finder:
         self._remaining = 0
 
     # ------------------------------------------------------------------------------------------- the batch
+
+    def entries(self) -> tuple[Callable[[str], None], Callable[[bytes], None], Callable[[int], None]]:
+        """What adds a source, a record and an offset to the batch: for a loop that adds all three for each record.
+
+        What they add may not need gathering.
+        """
+        self._is_in_header = False
+        if isinstance(self._offsets, range):
+            self._offsets = list(self._offsets)
+        batch = self._batch
+        return batch.sources.append, batch.records.append, self._offsets.append
 
     def add_lines(self, names: Sequence[str | None], lines: list[bytes], first: int) -> None:
         """Take whole lines with known sources, none of which need gathering."""
@@ -117,6 +131,11 @@ class Finder:
         """Count a line, or a list, that holds nothing."""
         self._batch.blank += 1
 
+    def count_skipped(self) -> None:
+        """Count a line that need not be looked into."""
+        self._batch.skipped += 1
+        self._is_in_header = False
+
     def close(self) -> None:
         """Take what was waiting for more: the stream has ended."""
         for group in self._groups.close():
@@ -143,8 +162,13 @@ class Finder:
 
     # ------------------------------------------------------------------------------------------- one record
 
+    def find_line(self, record: bytes, offset: int) -> Outcome:
+        """Take a line whose opening says nothing, or what it carries. What is not found is not yet counted."""
+        self._remaining = MAX_ELEMENTS
+        return self._find(record, _Context(offset, is_opening_known=True))
+
     def find(self, record: bytes, offset: int, first_element: int | None = None) -> Outcome:
-        """Take a record, or what it carries. What is not found is not yet counted.
+        """Take any record, or what it carries. What is not found is not yet counted.
 
         Elements of a list get `offset`, or are numbered from `first_element` on.
         """
@@ -154,28 +178,29 @@ class Finder:
         return self._find(record, _Context(offset, is_numbered=first_element is not None))
 
     def _find(self, record: bytes, context: _Context) -> Outcome:
-        shape = "object"
         if record.startswith(b'"'):
             record = _text_of(record)
-        if len(record) <= RECORD_LIMIT_BYTES:
-            known = self._recogniser.recognise(record)
-            if known.source is not None:
-                self.add(known.source, known.record, context.offset, context.node, context.weight)
-                return "found"
-            record, shape = known.record, known.shape
-            if shape == "broken":
-                return "broken"
+        if len(record) > RECORD_LIMIT_BYTES:
+            known = Recognition(None, record, "object", list_members(record))
+        else:
+            known = self._recogniser.recognise(record, is_opening_known=context.is_opening_known)
+        if known.source is not None:
+            self.add(known.source, known.record, context.offset, context.node, context.weight)
+            return "found"
+        if known.shape == "broken":
+            return "broken"
+        record, shape = known.record, known.shape
         if shape == "text" and self._find_header(record):
             return "found"
         if context.depth < MAX_UNWRAPPING:
-            wrapped = unwrap_object(record) if shape == "object" else unwrap_text(record)
+            wrapped = unwrap_text(record) if known.members is None else unwrap_object(known.members)
             if wrapped is not None and self._find_within(wrapped, context):
                 return "found"
         if len(record) > RECORD_LIMIT_BYTES:
             return "broken"
         owner = self._header_source if shape == "text" else None
-        if self.is_source_forced and context.is_own:
-            owner = next(iter(self._recogniser.sources))
+        if self._recogniser.forced is not None and context.is_own:
+            owner = self._recogniser.forced
         if owner is None:
             return "unrecognised"
         self.add(owner, record, context.offset, context.node, context.weight)

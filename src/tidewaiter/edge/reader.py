@@ -10,6 +10,7 @@ Where the chunks are cut changes nothing in the records, their order and the cou
 """
 
 import re
+from collections.abc import Callable
 
 import msgspec
 
@@ -32,8 +33,6 @@ class ReadOptions(msgspec.Struct, frozen=True):
 
     cluster: str = "default"
     node: str | None = None
-    is_source_forced: bool = False
-    """Whether the recogniser knows one source only, and whatever is not told apart belongs to it (`--source`)."""
     chunk_bytes: int = 256 * 1024
     line_limit_bytes: int = LINE_LIMIT_BYTES
 
@@ -41,12 +40,19 @@ class ReadOptions(msgspec.Struct, frozen=True):
 class Reader:
     """Reads one stream: `feed` it, then `finish` it."""
 
-    def __init__(self, stream: str, recogniser: Recogniser, options: ReadOptions | None = None) -> None:
+    def __init__(
+        self,
+        stream: str,
+        recogniser: Recogniser,
+        options: ReadOptions | None = None,
+        may_skip: Callable[[bytes], bool] | None = None,
+    ) -> None:
+        """`may_skip` says whether a line whose opening no source claims need not be looked into at all."""
         self._options = options or ReadOptions()
         self._limit = self._options.line_limit_bytes
         self._recogniser = recogniser
+        self._may_skip = may_skip
         self._find = Finder(stream, recogniser, self._options.cluster, self._options.node)
-        self._find.is_source_forced = self._options.is_source_forced
         self._lines = Lines()
         self._document: Document | None = None
         self._has_document_behind = False
@@ -114,18 +120,25 @@ class Reader:
         if None not in names and gathering.isdisjoint(names):
             self._find.add_lines(names, lines, first)
             return None
-        add = self._find.add
-        for index, name in enumerate(names):
-            if name is not None:
-                add(name, lines[index], first + index)
-                continue
-            self._take_line(lines[index], first + index)
-            if self._document is not None:
-                return index
+        add_source, add_record, add_offset = self._find.entries()
+        for number, (name, line) in enumerate(zip(names, lines, strict=True), start=first):
+            if name is None:
+                self._take_line(line, number)
+                if self._document is not None:
+                    return number - first
+            elif name in gathering:
+                self._find.add(name, line, number)
+            else:
+                add_source(name)
+                add_record(line)
+                add_offset(number)
         return None
 
     def _take_line(self, line: bytes, number: int) -> None:
         """The slow path: a line whose opening says nothing."""
+        if self._may_skip is not None and self._may_skip(line):
+            self._find.count_skipped()
+            return
         body = line.strip(_NOTHING)
         if not body:
             if b"\0" in line:
@@ -140,7 +153,7 @@ class Reader:
         elif len(line) > self._limit:
             self._take_long(line, number)
         else:
-            outcome = self._find.find(line, number)
+            outcome = self._find.find_line(line, number)
             if outcome == "broken":
                 self._take_values(line, number)
             elif outcome == "unrecognised":

@@ -12,21 +12,25 @@ from typing import Any, Literal
 
 import msgspec
 
+from tidewaiter.edge.members import Members, looked_at, members
 from tidewaiter.sources import Source
 
 RECORD_LIMIT_BYTES = 16 * 1024 * 1024
-"""Longest record that is parsed whole; longer ones are looked into only where they are lists."""
+"""Longest record that a source is asked about; longer ones are looked into only where they are lists."""
 
 Shape = Literal["object", "text", "broken"]
 """`broken`: it begins like a JSON object and is none."""
 
-_SURROGATES = re.compile(
-    rb"\\(?:[^u]|u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2}))"
-)
-_NOT_A_RECORD = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 # Sources look into shapes that the attacker may have written; what surprises one of them is not its record.
 _SURPRISES = (AttributeError, LookupError, RecursionError, TypeError, ValueError)
+_MAX_MEMOS = 1024
+_LONGEST_MEMO = 64
+_SURROGATES = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|[^u])"
+)
 
+_Question = Callable[[Mapping[str, Any]], bool]
 _Entry = tuple[tuple[bytes, ...], str | None, Callable[[bytes], str | None] | None]
 
 
@@ -35,18 +39,31 @@ class Recognition(msgspec.Struct, frozen=True, gc=False):
 
     source: str | None
     record: bytes
-    """The record itself, or its mended form where it could be decoded only so."""
+    """The record itself, or its mended form."""
     shape: Shape
+    members: Members | None = None
+    """The members of an object that was looked into."""
 
 
 class Recogniser:
     """Recognises the records of a set of sources, given in order of rank."""
 
-    def __init__(self, sources: Mapping[str, Source]) -> None:
+    def __init__(self, sources: Mapping[str, Source], forced: str | None = None) -> None:
         self.sources = sources
-        self._by_object = [(name, source.recognise) for name, source in sources.items() if source.recognise]
+        self.forced = forced
+        """The source that gets what is a record and is not told apart."""
         self._by_text = [(name, source.recognise_text) for name, source in sources.items() if source.recognise_text]
         self._by_header = [(name, source.is_header) for name, source in sources.items() if source.is_header]
+        self._questions = {name: source.recognise for name, source in sources.items() if source.recognise}
+        self._asked_always: set[str] = set()
+        self._asked_for: dict[str, set[str]] = {}
+        for name, question in self._questions.items():
+            names = looked_at(question)
+            if names is None:
+                self._asked_always.add(name)
+            for member in names or ():
+                self._asked_for.setdefault(member, set()).add(name)
+        self._memos: dict[tuple[str, ...], tuple[tuple[str, _Question], ...]] = {}
         openings = [(prefix, name) for name, source in sources.items() for prefix in source.prefixes]
         self._key_length = min((len(prefix) for prefix, _ in openings), default=1)
         self._entries = _index(openings, self._key_length)
@@ -64,45 +81,59 @@ class Recogniser:
             for line in lines
         ]
 
-    def recognise(self, record: bytes) -> Recognition:
-        """Judge one record by its opening, then by its shape."""
-        name = self.openings((record,))[0]
+    def recognise(self, record: bytes, *, is_opening_known: bool = False) -> Recognition:
+        """Judge one record by its opening, unless that is known to say nothing, then by its shape."""
+        name = None if is_opening_known else self.openings((record,))[0]
         if name is not None:
             return Recognition(name, record, "object")
-        if not record.lstrip().startswith(b"{"):
-            return Recognition(self._first(self._by_text, record), record, "text")
-        found = self._parsed(record)
-        if found is None and (mended := mend(record)) is not None:
-            record = mended
-            found = self._parsed(record)
-        if found is None:
-            name = self._first(self._by_text, record)
-            return Recognition(name, record, "broken" if name is None else "text")
-        return Recognition(self._first(self._by_object, found), record, "object")
+        if not record.startswith(b"{") and not record.lstrip().startswith(b"{"):
+            return Recognition(self.of_text(record), record, "text")
+        known = self._looked_into(record)
+        is_faulty = known.members is None or (known.source is None and known.members.is_faulty)
+        if is_faulty and (mended := mend(record)) is not None:
+            known = self._looked_into(mended)
+        if known.shape == "broken" and (name := self.of_text(record)) is not None:
+            return Recognition(name, record, "text")
+        return known
 
-    def header_of(self, line: bytes) -> str | None:
-        """The source of which `line` is a header, or None."""
-        return self._first(self._by_header, line) if self._by_header else None
-
-    @staticmethod
-    def _parsed(record: bytes) -> dict[str, Any] | None:
-        if len(record) > RECORD_LIMIT_BYTES:
-            return None
+    def _looked_into(self, record: bytes) -> Recognition:
         try:
-            found = msgspec.json.decode(record)
-        except _NOT_A_RECORD:
-            return None
-        return found if isinstance(found, dict) else None
+            found = members(record)
+        except NOT_JSON:
+            return Recognition(None, record, "broken")
+        return Recognition(self.of_object(found), record, "object", found)
 
-    @staticmethod
-    def _first(questions: Sequence[tuple[str, Callable[[Any], bool]]], shape: object) -> str | None:
+    def of_object(self, found: Mapping[str, Any]) -> str | None:
+        """The first source, by rank, that takes the object for its own."""
+        names = tuple(found)
+        questions = self._memos.get(names)
+        if questions is None:
+            questions = self._questions_for(names)
         for name, is_own in questions:
             try:
-                if is_own(shape):
+                if is_own(found):
                     return name
             except _SURPRISES:
                 continue
         return None
+
+    def of_text(self, line: bytes) -> str | None:
+        """The first source, by rank, that takes the line for its own."""
+        return _first(self._by_text, line)
+
+    def header_of(self, line: bytes) -> str | None:
+        """The source of which `line` is a header, or None."""
+        return _first(self._by_header, line)
+
+    def _questions_for(self, names: tuple[str, ...]) -> tuple[tuple[str, _Question], ...]:
+        """The sources that may say yes to an object with members of these names, remembered for the next such."""
+        asked = self._asked_always.union(*(self._asked_for[name] for name in self._asked_for.keys() & set(names)))
+        questions = tuple((name, question) for name, question in self._questions.items() if name in asked)
+        if len(names) <= _LONGEST_MEMO:
+            if len(self._memos) >= _MAX_MEMOS:
+                self._memos.clear()
+            self._memos[names] = questions
+        return questions
 
 
 def mend(record: bytes) -> bytes | None:
@@ -112,13 +143,24 @@ def mend(record: bytes) -> bytes | None:
     UTF-8, the second no Unicode, and an attacker can choose to have either in his command line; so a record is not
     thrown away for it.
     """
-    mended = record.decode("utf-8", "replace").encode()
-    if rb"\u" in mended:
+    mended = record if record.isascii() else record.decode("utf-8", "replace").encode()
+    if b"\\ud" in mended or b"\\uD" in mended:
         mended = _SURROGATES.sub(lambda found: rb"\ufffd" if found[1] else found[0], mended)
     return mended if mended != record else None
 
 
+def _first(questions: Sequence[tuple[str, Callable[[bytes], bool]]], line: bytes) -> str | None:
+    for name, is_own in questions:
+        try:
+            if is_own(line):
+                return name
+        except _SURPRISES:
+            continue
+    return None
+
+
 def _index(openings: Sequence[tuple[bytes, str]], length: int) -> dict[bytes, _Entry]:
+    """The openings by their first `length` bytes."""
     groups: dict[bytes, list[tuple[bytes, str]]] = {}
     for prefix, name in openings:
         groups.setdefault(prefix[:length], []).append((prefix, name))

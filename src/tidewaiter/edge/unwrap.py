@@ -8,17 +8,23 @@ import base64
 import binascii
 import re
 import zlib
+from collections.abc import Mapping
 
 import msgspec
 
 from tidewaiter.edge.lines import LINE_LIMIT_BYTES
+from tidewaiter.edge.members import Members, members
+from tidewaiter.edge.recognise import NOT_JSON, mend
 
 MAX_NODE_LENGTH = 253
-_DOCKER_PIECE_BYTES = 16_000  # Docker cuts at 16 KiB; a character that was cut in two may change the length a little
+_MAX_METADATA_BYTES = 64 * 1024
+_NODE_MEMBERS = frozenset({"_HOSTNAME", "node_name", "kubernetes", "resource", "labels", "host", "hostname"})
+_DOCKER_PIECE_CHARACTERS = (
+    16_000  # Docker cuts at 16 KiB; a character that was cut in two may change the length a little
+)
 _KIND = re.compile(r"[A-Za-z]{1,64}\Z")
 _API_VERSION = re.compile(r"[A-Za-z0-9./-]{1,128}\Z")
 _NO_NODE = frozenset({"", "-", "localhost", "localhost.localdomain", "unknown", "(none)"})
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 # The characters of an RFC 3164 tag and RFC 5424 names are printable ASCII; white space ends them.
 _PRIORITY = rb"(?:<\d{1,3}>)?"
@@ -67,137 +73,113 @@ def unwrap_text(line: bytes) -> Wrapped | None:
     return None
 
 
-class _Kubernetes(msgspec.Struct):
-    """Metadata that log shippers add: Fluentd and Fluent Bit `host`, Logstash `node_name`, Filebeat `node.name`."""
-
-    host: msgspec.Raw = msgspec.Raw()
-    node_name: msgspec.Raw = msgspec.Raw()
-    node: msgspec.Raw = msgspec.Raw()
-
-
-class _Named(msgspec.Struct):
-    name: msgspec.Raw = msgspec.Raw()
-    hostname: msgspec.Raw = msgspec.Raw()
-    node_name: msgspec.Raw = msgspec.Raw()
-    labels: msgspec.Raw = msgspec.Raw()
-    resource_name: msgspec.Raw = msgspec.field(default=msgspec.Raw(), name="compute.googleapis.com/resource_name")
-
-
-class _Element(msgspec.Struct):
-    kind: msgspec.Raw = msgspec.Raw()
-    api_version: msgspec.Raw = msgspec.field(default=msgspec.Raw(), name="apiVersion")
-
-
-class _Envelope(msgspec.Struct):
-    """The members by which known envelopes carry records; each is absent in most of them."""
-
-    # Carriers, the likeliest first; `_CARRIERS` keeps this order.
-    log: msgspec.Raw = msgspec.Raw()
-    """Docker's json-file driver, Fluent Bit, the resource logs of Azure Kubernetes."""
-    message: msgspec.Raw = msgspec.Raw()
-    """Filebeat, Vector, CloudWatch log events."""
-    journal_message: msgspec.Raw = msgspec.field(default=msgspec.Raw(), name="MESSAGE")
-    """journald's JSON, where a message that is no UTF-8 is an array of byte values
-    (https://systemd.io/JOURNAL_EXPORT_FORMATS/#journal-json-format)."""
-    message_title: msgspec.Raw = msgspec.field(default=msgspec.Raw(), name="Message")
-    message_at: msgspec.Raw = msgspec.field(default=msgspec.Raw(), name="@message")
-    """CloudWatch Logs Insights."""
-    msg: msgspec.Raw = msgspec.Raw()
-    short_message: msgspec.Raw = msgspec.Raw()
-    """GELF."""
-    line: msgspec.Raw = msgspec.Raw()
-    """Loki's `logcli --output=jsonl`."""
-    object: msgspec.Raw = msgspec.Raw()
-    """A Kubernetes watch event: `{"type":"ADDED","object":{..}}`."""
-    body: msgspec.Raw = msgspec.Raw()
-    """A recorded webhook request; OpenTelemetry."""
-    event: msgspec.Raw = msgspec.Raw()
-    """Splunk's HTTP Event Collector; the Elastic Common Schema has `event.original`."""
-    original: msgspec.Raw = msgspec.Raw()
-    source: msgspec.Raw = msgspec.field(default=msgspec.Raw(), name="_source")
-    """A hit of Elasticsearch or OpenSearch."""
-    raw: msgspec.Raw = msgspec.field(default=msgspec.Raw(), name="_raw")
-    """An export of Splunk, within `result`."""
-    result: msgspec.Raw = msgspec.Raw()
-    json_payload: msgspec.Raw = msgspec.field(default=msgspec.Raw(), name="jsonPayload")
-    """Google Cloud Logging (https://cloud.google.com/logging/docs/reference/v2/rest/v2/LogEntry)."""
-    text_payload: msgspec.Raw = msgspec.field(default=msgspec.Raw(), name="textPayload")
-    properties: msgspec.Raw = msgspec.Raw()
-    """Azure resource logs (https://learn.microsoft.com/azure/azure-monitor/essentials/resource-logs-schema)."""
-    json: msgspec.Raw = msgspec.Raw()
-    data: msgspec.Raw = msgspec.Raw()
-    """CloudEvents; Firehose and CloudWatch subscriptions, in base64 and gzip."""
-    awslogs: msgspec.Raw = msgspec.Raw()
-    # Lists; `_LISTS` keeps this order. `hits` is an object around the list of its own name.
-    items: msgspec.Raw = msgspec.Raw()
-    records: msgspec.Raw = msgspec.Raw()
-    records_title: msgspec.Raw = msgspec.field(default=msgspec.Raw(), name="Records")
-    log_events: msgspec.Raw = msgspec.field(default=msgspec.Raw(), name="logEvents")
-    """A CloudWatch subscription
-    (https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/SubscriptionFilters.html)."""
-    events: msgspec.Raw = msgspec.Raw()
-    """A registry's notifications (https://distribution.github.io/distribution/about/notifications/)."""
-    hits: msgspec.Raw = msgspec.Raw()
-    # What the list is, and what tells Docker's json-file.
-    kind: msgspec.Raw = msgspec.Raw()
-    api_version: msgspec.Raw = msgspec.field(default=msgspec.Raw(), name="apiVersion")
-    stream: msgspec.Raw = msgspec.Raw()
-    time: msgspec.Raw = msgspec.Raw()
-    # Where it comes from.
-    journal_hostname: msgspec.Raw = msgspec.field(default=msgspec.Raw(), name="_HOSTNAME")
-    kubernetes: msgspec.Raw = msgspec.Raw()
-    node_name: msgspec.Raw = msgspec.Raw()
-    host: msgspec.Raw = msgspec.Raw()
-    """A name (Splunk, GELF, Vector) or an object with one (Elastic Common Schema)."""
-    hostname: msgspec.Raw = msgspec.Raw()
-    resource: msgspec.Raw = msgspec.Raw()
-    labels: msgspec.Raw = msgspec.Raw()
-
-
-_CARRIERS = (
-    "log", "message", "journal_message", "message_title", "message_at", "msg", "short_message", "line", "object",
-    "body", "event", "original", "source", "raw", "result", "json_payload", "text_payload", "properties", "json",
-    "data", "awslogs", "hits",
-)  # fmt: skip
-_LISTS = ("items", "records", "records_title", "log_events", "events", "hits")
-_envelopes = msgspec.json.Decoder(_Envelope)
-_elements = msgspec.json.Decoder(_Element)
-_kubernetes = msgspec.json.Decoder(_Kubernetes)
-_named = msgspec.json.Decoder(_Named)
+# Lists of records in JSON.
+_LISTS = (
+    "items",
+    "records",
+    "Records",
+    "logEvents",  # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/SubscriptionFilters.html
+    "events",  # https://distribution.github.io/distribution/about/notifications/
+    "hits",
+)
+# What carries records in JSON, the likeliest first. Lists come before all of these.
+_CARRIERS = {
+    name: place
+    for place, name in enumerate(
+        (
+            "log",  # Docker's json-file driver, Fluent Bit, Azure Kubernetes
+            "message",  # Filebeat, Vector, CloudWatch log events
+            "MESSAGE",  # journald: https://systemd.io/JOURNAL_EXPORT_FORMATS/#journal-json-format
+            "Message",
+            "@message",  # CloudWatch Logs Insights
+            "msg",
+            "short_message",  # GELF
+            "line",  # Loki, logcli --output=jsonl
+            "object",  # a Kubernetes watch event: {"type":"ADDED","object":{..}}
+            "body",  # a recorded webhook request; OpenTelemetry
+            "event",  # Splunk's HTTP Event Collector; event.original of the Elastic Common Schema
+            "original",
+            "_source",  # a hit of Elasticsearch or OpenSearch
+            "_raw",  # an export of Splunk, within `result`
+            "result",
+            "jsonPayload",  # https://cloud.google.com/logging/docs/reference/v2/rest/v2/LogEntry
+            "textPayload",
+            "properties",  # https://learn.microsoft.com/azure/azure-monitor/essentials/resource-logs-schema
+            "json",
+            "data",  # CloudEvents; Firehose and CloudWatch subscriptions: base64, perhaps of gzip
+            "awslogs",
+            *_LISTS,  # `hits` of a search result is an object around the list of that name
+        )
+    )
+}
 _texts = msgspec.json.Decoder(str)
 _byte_arrays = msgspec.json.Decoder(list[int])
+_ABSENT = msgspec.Raw()
 
 
-def unwrap_object(record: bytes) -> Wrapped | None:
-    """Look for what a JSON object carries; None where it carries nothing, or is no JSON object."""
+class _LargeList(msgspec.Struct):
+    """The members that matter of a record too long to be anything but a list."""
+
+    kind: msgspec.Raw = _ABSENT
+    apiVersion: msgspec.Raw = _ABSENT
+    items: msgspec.Raw = _ABSENT
+    records: msgspec.Raw = _ABSENT
+    Records: msgspec.Raw = _ABSENT
+    logEvents: msgspec.Raw = _ABSENT
+    events: msgspec.Raw = _ABSENT
+    hits: msgspec.Raw = _ABSENT
+
+
+class _KindAndVersion(msgspec.Struct):
+    kind: msgspec.Raw = _ABSENT
+    apiVersion: msgspec.Raw = _ABSENT
+
+
+_large_lists = msgspec.json.Decoder(_LargeList)
+_kinds = msgspec.json.Decoder(_KindAndVersion)
+
+
+def list_members(record: bytes) -> Members | None:
+    """The members by which a record is a list, and no others, so that a hostile one of any size stays small."""
     try:
-        envelope = _envelopes.decode(record)
-    except _UNREADABLE:
+        found = _large_lists.decode(record)
+    except NOT_JSON:
         return None
-    node = _node_of(envelope)
+    named = {name: getattr(found, name) for name in found.__struct_fields__}
+    return Members({name: raw for name, raw in named.items() if bytes(raw[:1])})
+
+
+def unwrap_object(found: Members) -> Wrapped | None:
+    """Look for what a JSON object carries; None where it carries nothing."""
+    raw = found.raw
+    present = raw.keys() & _CARRIERS.keys()
     for name in _LISTS:
-        elements = _raw(getattr(envelope, name))
-        if elements.startswith(b"["):
-            kind = _text(envelope.kind) or ""
+        if name in present and (elements := bytes(raw[name])).startswith(b"["):
+            kind = _text(raw, "kind") or ""
             is_list = kind.endswith("List") and name == "items"
-            members = _members(kind, _text(envelope.api_version) or "") if is_list else b""
-            return Wrapped(elements=elements, is_list=is_list, element_members=members, node=node)
-    payloads = []
-    for name in _CARRIERS:
-        carried = getattr(envelope, name)
-        payload = _payload(_raw(carried), name)
-        if payload:
-            payloads.append(payload)
-    if not payloads:
+            members = _members(kind, _text(raw, "apiVersion") or "") if is_list else b""
+            return Wrapped(elements=elements, is_list=is_list, element_members=members, node=_node_of(raw))
+    if not present:
         return None
-    channel = _text(envelope.stream) if _raw(envelope.log) and _raw(envelope.time) else None
-    if channel not in ("stdout", "stderr"):
-        return Wrapped(tuple(payloads), node=node)
-    # A line that Docker's json-file driver cut has no line feed at its end
-    # (https://docs.docker.com/engine/logging/drivers/json-file/).
-    text = _text(envelope.log) or ""
-    is_cut = not text.endswith("\n") and len(text) >= _DOCKER_PIECE_BYTES
-    return Wrapped((text.rstrip("\r\n").encode("utf-8", "replace"),), node=node, channel=channel, is_cut=is_cut)
+    if "log" in present and (wrapped := _container_log(raw)) is not None:
+        return wrapped
+    carriers = sorted(present, key=_CARRIERS.__getitem__) if len(present) > 1 else present
+    payloads = tuple(payload for name in carriers if (payload := _payload(bytes(raw[name]), name)))
+    return Wrapped(payloads, node=_node_of(raw)) if payloads else None
+
+
+def _container_log(raw: Mapping[str, msgspec.Raw]) -> Wrapped | None:
+    """A line of Docker's json-file driver; where it was cut there is no line feed at its end.
+
+    https://docs.docker.com/engine/logging/drivers/json-file/
+    """
+    channel = _text(raw, "stream")
+    text = _text(raw, "log")
+    if channel not in ("stdout", "stderr") or "time" not in raw or not text:
+        return None
+    is_cut = not text.endswith("\n") and len(text) >= _DOCKER_PIECE_CHARACTERS
+    payload = text.rstrip("\r\n").encode("utf-8", "replace")
+    return Wrapped((payload,), node=_node_of(raw), channel=channel, is_cut=is_cut)
 
 
 def complete_element(element: bytes, members: bytes) -> bytes:
@@ -205,11 +187,13 @@ def complete_element(element: bytes, members: bytes) -> bytes:
 
     https://kubernetes.io/docs/reference/using-api/api-concepts/#collections
     """
-    try:
-        found = _elements.decode(element)
-    except _UNREADABLE:
+    if not members or not element.startswith(b"{"):
         return element
-    if _raw(found.kind) or _raw(found.api_version) or element[1:].lstrip() == b"}":
+    try:
+        found = _kinds.decode(element)
+    except NOT_JSON:
+        return element
+    if bytes(found.kind) or bytes(found.apiVersion) or not element[1:-1].strip():
         return element
     return b"{" + members + element[1:]
 
@@ -221,33 +205,34 @@ def _members(kind: str, api_version: str) -> bytes:
     return f'"kind":"{kind}","apiVersion":"{api_version}",'.encode()
 
 
-def _raw(value: msgspec.Raw) -> bytes:
-    return bytes(value)
+def _text(raw: Mapping[str, msgspec.Raw], name: str) -> str | None:
+    return _string(bytes(raw[name])) if name in raw else None
 
 
-def _text(value: msgspec.Raw) -> str | None:
-    raw = bytes(value)
-    if not raw.startswith(b'"'):
+def _string(value: bytes) -> str | None:
+    """A JSON string as text, mended if need be; None where it is none."""
+    if not value.startswith(b'"'):
         return None
     try:
-        return _texts.decode(raw)
-    except _UNREADABLE:
+        return _texts.decode(value)
+    except NOT_JSON:
+        pass
+    try:
+        return _texts.decode(mend(value) or b"")
+    except NOT_JSON:
         return None
 
 
-def _payload(raw: bytes, name: str) -> bytes | None:
-    if raw.startswith(b"{"):
-        return raw
-    if raw.startswith(b'"'):
-        try:
-            text = _texts.decode(raw).strip().encode("utf-8", "replace")
-        except _UNREADABLE:
-            return None
+def _payload(value: bytes, name: str) -> bytes | None:
+    if value.startswith(b"{"):
+        return value
+    if value.startswith(b'"'):
+        text = (_string(value) or "").strip().encode("utf-8", "replace")
         return _unpacked(text) if name == "data" else text
-    if raw.startswith(b"[") and name == "journal_message":
+    if value.startswith(b"[") and name == "MESSAGE":
         try:
-            return bytes(_byte_arrays.decode(raw)).strip()
-        except (*_UNREADABLE, ValueError, OverflowError):
+            return bytes(_byte_arrays.decode(value)).strip()
+        except (*NOT_JSON, ValueError):
             return None
     return None
 
@@ -263,33 +248,41 @@ def _unpacked(text: bytes) -> bytes:
         return text
 
 
-def _node_of(envelope: _Envelope) -> str | None:
-    """The node, from the member that most surely means it."""
-    node = _node(_text(envelope.journal_hostname)) or _node(_text(envelope.node_name))
-    if node is None and (raw := _raw(envelope.kubernetes)):
-        try:
-            kubernetes = _kubernetes.decode(raw)
-        except _UNREADABLE:
-            kubernetes = _Kubernetes()
-        node = _node(_text(kubernetes.node_name)) or _node(_text(kubernetes.host)) or _node_within(kubernetes.node)
-    if node is None:
-        resource = _within(envelope.resource)
-        node = _node(_text(_within(resource.labels).node_name))
-    if node is None:
-        node = _node(_text(_within(envelope.labels).resource_name))
-    return node or _node(_text(envelope.host)) or _node_within(envelope.host) or _node(_text(envelope.hostname))
+def _node_of(raw: Mapping[str, msgspec.Raw]) -> str | None:
+    """The node that the envelope names, from the member that most surely means it.
+
+    Fluentd and Fluent Bit say `kubernetes.host`, Logstash `kubernetes.node_name`, Filebeat `kubernetes.node.name`;
+    `host` is a name (Splunk, GELF, Vector) or an object with one (Elastic Common Schema).
+    """
+    present = raw.keys() & _NODE_MEMBERS
+    if present == {"host"} and (node := _node(_text(raw, "host"))) is not None:
+        return node
+    if not present:
+        return None
+    kubernetes, host = _within(raw, "kubernetes"), _within(raw, "host")
+    return (
+        _node(_text(raw, "_HOSTNAME"))
+        or _node(_text(raw, "node_name"))
+        or _node(_text(kubernetes, "node_name"))
+        or _node(_text(kubernetes, "host"))
+        or _node(_text(_within(kubernetes, "node"), "name"))
+        or _node(_text(_within(_within(raw, "resource"), "labels"), "node_name"))
+        or _node(_text(_within(raw, "labels"), "compute.googleapis.com/resource_name"))
+        or _node(_text(raw, "host"))
+        or _node(_text(host, "name"))
+        or _node(_text(host, "hostname"))
+        or _node(_text(raw, "hostname"))
+    )
 
 
-def _within(raw: msgspec.Raw) -> _Named:
+def _within(raw: Mapping[str, msgspec.Raw], name: str) -> Mapping[str, msgspec.Raw]:
+    value = bytes(raw[name]) if name in raw else b""
+    if not value.startswith(b"{") or len(value) > _MAX_METADATA_BYTES:
+        return {}
     try:
-        return _named.decode(raw)
-    except _UNREADABLE:
-        return _Named()
-
-
-def _node_within(raw: msgspec.Raw) -> str | None:
-    named = _within(raw)
-    return _node(_text(named.name)) or _node(_text(named.hostname))
+        return members(value).raw
+    except NOT_JSON:
+        return {}
 
 
 def _node(name: str | None) -> str | None:
