@@ -67,6 +67,7 @@ class Correlator:
         self.policy = policy
         self.activity = activity
         self.attempted_pulls: set[tuple[str, str | None, int | None]] = set()
+        self._has_ticks = False
         self._watermarks: dict[tuple[str, str, str | None], int] = {}
         self._since_sweep = 0
         self._handlers: dict[type[Event], Callable[..., Outcome]] = {
@@ -84,7 +85,7 @@ class Correlator:
             ContainerExec: self._container_exec,
             ProcessExec: self.activity.process_exec,
             NetworkFlow: self.activity.network_flow,
-            Tick: lambda event: "irrelevant",
+            Tick: self._tick,
         }
 
     def feed(self, event: Event) -> Outcome:
@@ -96,6 +97,11 @@ class Correlator:
         if self._since_sweep >= _SWEEP_EVERY:
             self.sweep()
         return outcome
+
+    def _tick(self, event: Tick) -> Outcome:
+        # Whoever ticks knows how far all streams are read; from then on single events do not move the time.
+        self._has_ticks = True
+        return "irrelevant"
 
     def sweep(self) -> None:
         """Give up what has waited longer than the lateness (and as long again, for sensors that run behind)."""
@@ -275,13 +281,17 @@ class Correlator:
 
     def _in_time(self, event: Event) -> bool:
         time_ns = event.time_ns or 0
-        self.activity.now_ns = max(self.activity.now_ns, time_ns)
+        if not self._has_ticks or isinstance(event, Tick):
+            self.activity.now_ns = max(self.activity.now_ns, time_ns)
         place = (event.where.source, event.cluster, event.node)
         latest_ns = self._watermarks.get(place, 0)
         if time_ns > latest_ns:
             self._watermarks[place] = time_ns
             return True
-        return latest_ns - time_ns <= self.policy.lateness_ns or not isinstance(event, PERISHABLE)
+        if latest_ns - time_ns <= self.policy.lateness_ns or not isinstance(event, PERISHABLE):
+            return True
+        # The kubelet's words about a container come listed in any order, and carry no id.
+        return event.container_id is None and event.container_id_prefix is None and event.pod is not None
 
 
 def is_human(name: str | None) -> bool:

@@ -17,8 +17,7 @@ from tidewaiter.node import VOIDING, NodeState, Pull
 from tidewaiter.policy import Trust, TrustPolicy
 from tidewaiter.reference import ImageReference, reference_or_none
 
-_ROUNDING_NS = 1_000_000_000
-"""Some producers cut times to the second: a pull told this much after the create may still have come before it."""
+_SECOND_NS = 1_000_000_000
 _SPOKEN_BY_RUNTIME = frozenset({"docker_events", "docker_inspect", "containerd_events", "containerd_journal", "cri"})
 
 
@@ -53,7 +52,9 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
 def created_at(chain: Chain) -> int:
     """When the container was created, as well as it is known."""
     times = chain.creates_ns or chain.starts_ns
-    return times[0] if times else chain.first_seen_ns or 0
+    at_ns = times[0] if times else chain.first_seen_ns or 0
+    # Some producers (the kubelet) cut times to the second: what happened within it may have come before.
+    return at_ns if at_ns % _SECOND_NS else at_ns + _SECOND_NS - 1
 
 
 def provenance(
@@ -77,7 +78,8 @@ def provenance(
     pinned = {r.digest for r in references if r.digest is not None and r.registry is not None}
     digests = frozenset({*known, *pinned, *([config] if config is not None and proof == "proven" else [])})
     voided = _voided(config, name, nodes, at_ns)
-    image = _identity(chain, config, known | pinned, name or (reference.name if reference else None), graph)
+    beside = graph.digests_of(config, scopes) if config is not None else set()
+    image = _identity(chain, config, beside | pinned, name or (reference.name if reference else None), graph)
     return Provenance(
         image=image,
         config_proof=proof,
@@ -136,7 +138,7 @@ def _configs(
                 proven |= beside
         elif reference.registry is not None:
             for node in nodes:
-                moment = node.content_at(reference.name, at_ns + _ROUNDING_NS)
+                moment = node.content_at(reference.name, at_ns)
                 if moment is not None:
                     named |= _content(moment.config_digest, moment.repo_digest, graph, scopes)
     for stack in stacks:
@@ -227,7 +229,7 @@ def _origins(
     for repository in sorted(repositories):
         pulls = [p for node in nodes for p in node.pulls.get(repository, ())]
         pulls += _registry_pulls(repository, cluster, nodes)
-        pulls = sorted((p for p in pulls if p.time_ns <= at_ns + _ROUNDING_NS), key=lambda p: p.order)
+        pulls = sorted((p for p in pulls if p.time_ns <= at_ns), key=lambda p: p.order)
         last_by_name: Pull | None = None
         for pull in pulls:
             brought = _brought(pull, graph, scopes)
@@ -274,8 +276,9 @@ def _stood_for(pull: Pull, config: Digest, nodes: list[NodeState], graph: Identi
         moments = node.names.get(pull.name, ())
         after = [m for m in moments if m.time_ns is not None and m.time_ns >= pull.time_ns and m.action not in VOIDING]
         untimed = [m for m in moments if m.time_ns is None]
-        # A listing without a time may have been taken after the name had moved on: it counts where it is the only word.
-        for moment in after[:1] or untimed:
+        # A listing without a time may have been taken after the name had moved on: it counts where all agree.
+        agreed = untimed if len({(m.config_digest, m.repo_digest) for m in untimed if m.config_digest}) == 1 else []
+        for moment in after[:1] or agreed:
             if config in _content(moment.config_digest, moment.repo_digest, graph, scopes):
                 return True
     return False
@@ -310,7 +313,7 @@ def _voided(config: Digest | None, name: str | None, nodes: list[NodeState], at_
         moments = list(node.given.get(config or "", ()))
         moments += node.names.get(name or "", ())
         for moment in moments:
-            if moment.action in VOIDING and moment.time_ns is not None and moment.time_ns <= at_ns + _ROUNDING_NS:
+            if moment.action in VOIDING and moment.time_ns is not None and moment.time_ns <= at_ns:
                 return f"{moment.action} on this node gave the image its name"
     return None
 

@@ -1,52 +1,20 @@
 """Turns `tidewaiter policy check|test|suggest` into trust states, test results and a first policy to edit."""
 
 import importlib
-import sys
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import click
 import msgspec
 
-from tidewaiter.policy import DEFAULT_POLICY, ConfigError, Effects, Subject, Trust, TrustPolicy, load_policy
+from tidewaiter.cli._faults import UsageFault, open_policy
+from tidewaiter.policy import DEFAULT_POLICY, ConfigError, Effects, Subject, Trust, TrustPolicy
 from tidewaiter.policy_rules import GLOB_FIELDS
 from tidewaiter.policy_suggest import suggest_policy
-from tidewaiter.policy_yaml import MAX_CHARACTERS, cut, printable
+from tidewaiter.policy_yaml import cut, printable
 from tidewaiter.reference import ImageReference, ImageReferenceError, parse_reference
 
-_MAX_BYTES = 4 * MAX_CHARACTERS
-
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-
-class UsageFault(click.ClickException):
-    """A fault the user can mend: sentences on stderr, exit status 2, no traceback."""
-
-    exit_code = 2
-
-    def show(self, file: Any = None) -> None:
-        """Print the sentences as they are."""
-        click.echo(self.message, err=True)
-
-
-def open_policy(path: str) -> TrustPolicy:
-    """Read a policy file (`-`: standard input). Raises `UsageFault` with one line for each fault."""
-    try:
-        if path == "-":
-            content = sys.stdin.buffer.read(_MAX_BYTES + 1)
-        else:
-            with Path(path).open("rb") as file:
-                content = file.read(_MAX_BYTES + 1)
-        if len(content) > _MAX_BYTES:
-            raise UsageFault(f"{printable(path)}: larger than {_MAX_BYTES} bytes")
-        return load_policy(content.decode("utf-8-sig"), path)
-    except OSError as error:
-        raise UsageFault(f"{printable(path)}: the policy cannot be read: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise UsageFault(f"{printable(path)}: the policy is not UTF-8 text (byte {error.start})") from error
-    except ConfigError as error:
-        raise UsageFault(str(error)) from error
 
 
 _format = click.option(

@@ -1,0 +1,58 @@
+"""Turns how far the files are read into a line on stderr, where that is a terminal."""
+
+import os
+import stat
+import sys
+import time
+from types import TracebackType
+
+_EVERY_S = 0.25
+_MEGABYTE = 1_000_000
+_CLEAR = "\r\x1b[K"
+
+
+class Progress:
+    """Shows bytes, records a second and the time left; silent where stderr is no terminal."""
+
+    def __init__(self, files: tuple[str, ...]) -> None:
+        self._total = sum(_size(path) for path in files)
+        self._read: dict[str, int] = {}
+        self._is_shown = sys.stderr.isatty()
+        self._started_s = self._last_s = time.monotonic()
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._is_shown:
+            sys.stderr.write(_CLEAR)
+            sys.stderr.flush()
+
+    def show(self, stream: str, position: int, records: int) -> None:
+        """Take in that a stream is read so far; redraw the line now and then."""
+        if not self._is_shown:
+            return
+        self._read[stream] = position
+        now_s = time.monotonic()
+        if now_s - self._last_s < _EVERY_S:
+            return
+        self._last_s = now_s
+        read, taken_s = sum(self._read.values()), max(now_s - self._started_s, 1e-6)
+        line = f"{read / _MEGABYTE:,.0f} MB, {records:,} records, {records / taken_s:,.0f}/s"
+        if self._total and read:
+            left_s = max(self._total - read, 0) * taken_s / read
+            line = (
+                f"{min(read / self._total, 1):4.0%} of {self._total / _MEGABYTE:,.0f} MB: {line}, {left_s:.0f} s left"
+            )
+        sys.stderr.write(_CLEAR + line)
+        sys.stderr.flush()
+
+
+def _size(path: str) -> int:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return 0
+    return found.st_size if stat.S_ISREG(found.st_mode) else 0

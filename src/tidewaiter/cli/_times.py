@@ -1,0 +1,36 @@
+"""Turns what people type as times and durations into nanoseconds."""
+
+import re
+from datetime import UTC, datetime
+
+import click
+
+from tidewaiter.policy_load import parse_duration
+from tidewaiter.policy_yaml import printable
+
+_NS = 1_000_000_000
+_DAY = re.compile(r"\d{4}-\d\d-\d\d\Z")
+
+
+def duration_ns(ctx: click.Context, param: click.Parameter, text: str | None) -> int | None:
+    """`90`, `60s`, `15m`, `2h`, `30d` as nanoseconds; a usage error where the text is no duration."""
+    if text is None:
+        return None
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error), ctx, param) from None
+
+
+def moment_ns(ctx: click.Context, param: click.Parameter, text: str | None) -> int | None:
+    """An RFC 3339 time or a date (UTC where no zone is written) as nanoseconds since the epoch."""
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(f"{text}T00:00:00" if _DAY.match(text) else text)
+    except ValueError:
+        sentence = f'"{printable(text)}" is no time, such as 2026-09-21T14:13:00Z or 2026-09-21'
+        raise click.BadParameter(sentence, ctx, param) from None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return int(moment.timestamp()) * _NS + moment.microsecond * 1000

@@ -1,0 +1,236 @@
+"""Turns `tidewaiter hunt PATH...` into alerts on stdout: recorded telemetry in, the few chains that matter out."""
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import click
+import msgspec
+
+from tidewaiter.alert import Alert, ContainerShown, Summary
+from tidewaiter.analytics import analytics
+from tidewaiter.cli._faults import UsageFault, open_policy
+from tidewaiter.cli._progress import Progress
+from tidewaiter.cli._times import duration_ns, moment_ns
+from tidewaiter.edge.facts import FactsError, read_facts
+from tidewaiter.edge.hunt import Hunt
+from tidewaiter.edge.paths import expand
+from tidewaiter.edge.reader import ReadOptions
+from tidewaiter.engine import Engine
+from tidewaiter.policy import DEFAULT_POLICY, TrustPolicy
+from tidewaiter.policy_yaml import printable
+from tidewaiter.sinks import sinks
+from tidewaiter.sinks.text import render, render_containers
+from tidewaiter.sources import sources
+
+EXIT_ALERT = 1
+EXIT_INCOMPLETE = 3
+_NARROWEST, _WIDEST = 60, 140
+_DAY_NS = 86_400 * 1_000_000_000
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option("--policy", "policy_path", metavar="FILE", help="Trust policy; without one every registry is untrusted.")
+@click.option(
+    "--facts", "facts_paths", multiple=True, metavar="FILE", help="Image facts that you verified (JSON lines)."
+)
+@click.option("--cluster", default="default", show_default=True, help="Cluster of records that name none.")
+@click.option("--node", help="Node of records that name none.")
+@click.option("--source", "source", metavar="NAME", help="Read every record as this source's.")
+@click.option("--require", "required", multiple=True, metavar="SOURCE", help="Incomplete if this source never spoke.")
+@click.option(
+    "--min-attribution",
+    type=click.FloatRange(0, 1),
+    metavar="SHARE",
+    help="Incomplete if less of a source's container records could be attributed.",
+)
+@click.option("--since", callback=moment_ns, metavar="TIME", help="Leave out behaviour from before.")
+@click.option("--until", callback=moment_ns, metavar="TIME", help="Leave out everything from after.")
+@click.option("--lateness", callback=duration_ns, metavar="TIME", help="How late records may come.  [default: 60s]")
+@click.option("--containers", is_flag=True, help="Tell of every container what image it is, alert or not.")
+@click.option("--keep-arguments", is_flag=True, help="Do not mask secrets in command lines.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "jsonl", "ocsf"]),
+    default="text",
+    show_default=True,
+    help="Form of the output.",
+)
+@click.option("--no-quick-path", is_flag=True, help="Decode every record, for comparison.", hidden=True)
+def hunt(
+    paths: tuple[str, ...],
+    policy_path: str | None,
+    facts_paths: tuple[str, ...],
+    cluster: str,
+    node: str | None,
+    source: str | None,
+    required: tuple[str, ...],
+    min_attribution: float | None,
+    since: int | None,
+    until: int | None,
+    lateness: int | None,
+    containers: bool,
+    keep_arguments: bool,
+    form: str,
+    no_quick_path: bool,
+) -> None:
+    """Find untrusted images that misbehaved, in recorded telemetry.
+
+    Reads files, folders, globs and - (standard input), plain, .gz or .zst; every record's source is recognised by
+    itself, and `tidewaiter sources` lists what can be read.
+
+    \b
+    Examples:
+      tidewaiter hunt /var/log/audit docker-events.jsonl tetragon/*.gz --policy policy.yaml
+      docker events --since 1h --until 0s --format '{{json .}}' | tidewaiter hunt - --format jsonl
+
+    Exit status: 0 nothing found, 1 at least one alert, 2 usage or configuration, 3 telemetry incomplete.
+    """
+    for name in (*required, *([source] if source is not None else [])):
+        _known_source(name)
+    policy = open_policy(policy_path) if policy_path is not None else DEFAULT_POLICY
+    if lateness is not None:
+        policy = msgspec.structs.replace(policy, lateness_ns=lateness)
+    expansion = expand(paths)
+    if not expansion.files:
+        raise UsageFault(_nothing_to_read(paths, expansion.problems))
+    engine = _engine(policy, facts_paths, keep_arguments)
+    if policy_path is None:
+        click.echo(
+            "no policy given: every registry counts as untrusted. "
+            f"Begin one with: tidewaiter policy suggest {printable(paths[0])}",
+            err=True,
+        )
+    with Progress(expansion.files) as progress:
+        run = Hunt(
+            engine,
+            expansion.files,
+            ReadOptions(cluster=cluster, node=node, is_source_forced=source is not None),
+            source=source,
+            since_ns=since,
+            until_ns=until,
+            quick=not no_quick_path,
+            on_progress=progress.show,
+        )
+        run.run()
+    writer = _writer(form)
+    alerts = suspicious = 0
+    shown: list[ContainerShown] = []
+    for output in engine.finish(containers=containers):
+        if isinstance(output, ContainerShown):
+            shown.append(output)
+            continue
+        alerts += output.verdict == "alert"
+        suspicious += output.verdict == "suspicious"
+        writer(output)
+    _write_containers(shown, form, writer)
+    unread = [*expansion.problems, *((problem.stream, problem.sentence) for problem in run.problems)]
+    incomplete = [f"{printable(path)}: {sentence}" for path, sentence in unread]
+    incomplete += _silent(engine, required) + _unattributed(engine, min_attribution)
+    is_lost = bool(run.strangers) and not any(name in sources() for name in engine.ledger.counts)
+    summary = engine.summary(not incomplete and not is_lost, alerts, suspicious)
+    writer(summary)
+    _talk(incomplete, run, engine, policy)
+    sys.stdout.flush()
+    sys.exit(EXIT_ALERT if alerts else EXIT_INCOMPLETE if not summary.complete else 0)
+
+
+def _engine(policy: TrustPolicy, facts_paths: tuple[str, ...], keep_arguments: bool) -> Engine:
+    # A day ahead of this computer's clock is a broken clock, not a late record.
+    engine = Engine(policy, analytics()["AN0691"], keep_arguments=keep_arguments, horizon_ns=time.time_ns() + _DAY_NS)
+    for path in facts_paths:
+        try:
+            for facts in read_facts(path):
+                engine.learn_facts(facts)
+        except FactsError as error:
+            raise UsageFault(str(error)) from error
+    return engine
+
+
+def _known_source(name: str) -> None:
+    if name not in sources():
+        raise UsageFault(f"{printable(name)}: no such source; known are {', '.join(sorted(sources()))}")
+
+
+def _nothing_to_read(paths: tuple[str, ...], problems: Iterable[tuple[str, str]]) -> str:
+    told = [f"{printable(path)}: {sentence}" for path, sentence in problems]
+    if told:
+        return "\n".join(told)
+    if len(paths) == 1 and Path(paths[0]).is_dir():
+        return f"{printable(paths[0])}: the folder holds no file to read"
+    return "nothing to read: no path given holds a file"
+
+
+def _writer(form: str) -> Callable[[Alert | ContainerShown | Summary], None]:
+    if form != "text":
+        encode = sinks()[form].encode
+        return lambda output: _write(encode(output))
+    width = min(max(shutil.get_terminal_size((100, 24)).columns, _NARROWEST), _WIDEST)
+    color = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    return lambda output: _write((render(output, width=width, color=color) + "\n").encode("utf-8", "replace"))
+
+
+def _write(data: bytes) -> None:
+    try:
+        sys.stdout.buffer.write(data)
+    except BrokenPipeError:
+        # Whoever read us has seen enough (`| head`).
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+
+
+def _write_containers(
+    shown: list[ContainerShown], form: str, writer: Callable[[Alert | ContainerShown | Summary], None]
+) -> None:
+    if form == "text":
+        if shown:
+            _write((render_containers(shown) + "\n\n").encode("utf-8", "replace"))
+    else:
+        for container in shown:
+            writer(container)
+
+
+def _silent(engine: Engine, required: tuple[str, ...]) -> list[str]:
+    counts = engine.ledger.counts
+    return [
+        f"{name}: required, but not one record of it was read"
+        for name in required
+        if not sum(counts.get(name, {}).values())
+    ]
+
+
+def _unattributed(engine: Engine, floor: float | None) -> list[str]:
+    """Sources of whose container records less than `floor` could be attributed."""
+    if floor is None:
+        return []
+    found: list[str] = []
+    for name, outcomes in sorted(engine.ledger.counts.items()):
+        lost = outcomes.get("unattributed", 0)
+        bearing = lost + sum(outcomes.get(outcome, 0) for outcome in ("used", "duplicate", "expired"))
+        if bearing and (bearing - lost) / bearing < floor:
+            found.append(f"{name}: {lost} of {bearing} container records could not be attributed")
+    return found
+
+
+def _talk(incomplete: list[str], run: Hunt, engine: Engine, policy: TrustPolicy) -> None:
+    for sentence in incomplete:
+        click.echo(f"incomplete: {sentence}", err=True)
+    for stream, unread in list(run.strangers.items())[:10]:
+        first = f"; its first record begins {printable(unread.text)!s}" if unread is not None else ""
+        known = ", ".join(sorted(sources()))
+        click.echo(f"{printable(stream)}: nothing in it was recognised{first}. Known sources: {known}", err=True)
+    if len(run.strangers) > 10:
+        click.echo(f"... and {len(run.strangers) - 10} more files of which nothing was recognised", err=True)
+    expired = engine.ledger.outcomes()["expired"]
+    if expired:
+        seconds = policy.lateness_ns // 1_000_000_000
+        click.echo(
+            f"{expired} records came more than {seconds} s behind others of their source and node and were left out; "
+            "give unsorted files apart from each other, or raise --lateness",
+            err=True,
+        )
