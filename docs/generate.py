@@ -1,9 +1,10 @@
 """Turns the sources and the commands of the code into docs/sources.md and docs/cli.md.
 
-Run it with `make docs`. tests/test_docs.py fails when a page is not what the code says. Whatever is worth reading on
-these pages is written in the code: in a source's `SOURCE`, or in a command's help.
+Run it with `make docs`; another folder may be its argument. tests/test_docs.py fails when a page is not what the code
+says. Whatever is worth reading on these pages is written in the code: in a source's `SOURCE`, or in a command's help.
 """
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,7 @@ PAGES = {"sources.md": sources_page, "cli.md": cli_page}
 
 
 if __name__ == "__main__":
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE
     for page, make in PAGES.items():
-        (HERE / page).write_text(make(), encoding="utf-8")
-        click.echo(f"docs/{page}")
+        (folder / page).write_text(make(), encoding="utf-8")
+        click.echo(folder / page)
