@@ -12,6 +12,7 @@ import json
 import os
 import platform
 import sys
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,10 @@ LIMIT = WORK / "simdjson_limit"
 POLICY = BENCH / "policy.yaml"
 _READ_BYTES = 1 << 20
 _HUNT_STATUSES = (0, 1, 3)
+_TAIL_BYTES = 64 << 10
+_GENERATOR = (
+    "background", "chains", "clock", "decoys", "escape", "generate", "life", "programs", "tale", "world",
+)  # fmt: skip
 
 
 class Stream(msgspec.Struct, frozen=True):
@@ -64,8 +69,8 @@ def _hunt(file: Path) -> list[str]:
 
 def made(stream: Stream) -> Path:
     """The stream's folder; generated where it is not there yet, or where the generator has changed since."""
-    sources = [path for folder in (BENCH, BENCH / "shapes") for path in folder.glob("*.py")]
-    newest = max(path.stat().st_mtime for path in sources if path.name not in ("measure.py", "report.py", "run.py"))
+    sources = [*(BENCH / f"{name}.py" for name in _GENERATOR), *(BENCH / "shapes").glob("*.py")]
+    newest = max(path.stat().st_mtime for path in sources)
     truth = stream.folder / "truth.json"
     if not truth.exists() or truth.stat().st_mtime < newest:
         _say(f"generating {stream.folder.name} ...")
@@ -74,6 +79,21 @@ def made(stream: Stream) -> Path:
         arguments = [text for name, value in options.items() for text in (f"--{name}", str(value))]
         run(_module("generate", *arguments, "--out", str(stream.folder)), _output("generate"))
     return stream.folder
+
+
+def _hunted(file: Path, name: str) -> Ran:
+    """One run of the public command. A crash of Python ends with 1, as alerts do, so the summary is looked for."""
+    output = _output(name)
+    done = run(_hunt(file), output, _HUNT_STATUSES)
+    with output.open("rb") as reported:
+        reported.seek(max(output.stat().st_size - _TAIL_BYTES, 0))
+        last = reported.read().rstrip().rpartition(b"\n")[2]
+    if b'"kind":"summary"' not in last.replace(b": ", b":"):
+        said = output.with_suffix(".stderr").read_text(errors="replace").strip().splitlines()[-3:]
+        raise ProgramError(
+            f"hunt {file}: exit status {done.status}, but no summary: {' | '.join(said) or 'no message'}"
+        )
+    return done
 
 
 def _read_once(file: Path) -> int:
@@ -96,22 +116,22 @@ def compare(stream: Stream, rounds: int, *, one_thread: bool) -> dict[str, Any]:
     folder = made(stream)
     file, truth = folder / "events.jsonl", folder / "truth.json"
     size = _read_once(file)
-    commands: dict[str, tuple[list[str], tuple[int, ...]]] = {
-        "tidewaiter": (_hunt(file), _HUNT_STATUSES),
-        "simdjson": ([str(LIMIT), str(file)], (0,)),
-        "duckdb": (_module("duckdb_query", str(file)), (0,)),
+    tools: dict[str, Callable[[], Ran]] = {
+        "tidewaiter": lambda: _hunted(file, "tidewaiter"),
+        "simdjson": lambda: run([str(LIMIT), str(file)], _output("simdjson")),
+        "duckdb": lambda: run(_module("duckdb_query", str(file)), _output("duckdb")),
     }
     if one_thread:
-        commands["duckdb1"] = (_module("duckdb_query", str(file), "--threads", "1"), (0,))
-    runs: dict[str, list[Ran]] = {tool: [] for tool in commands}
+        tools["duckdb1"] = lambda: run(_module("duckdb_query", str(file), "--threads", "1"), _output("duckdb1"))
+    runs: dict[str, list[Ran]] = {tool: [] for tool in tools}
     for number in range(rounds):
-        for tool, (command, accepted) in commands.items():
-            done = run(command, _output(tool), accepted)
+        for tool, measured in tools.items():
+            done = measured()
             runs[tool].append(done)
             _say(f"{stream.folder.name}, round {number + 1} of {rounds}, {tool}: {done.seconds:.2f} s")
     compared = _exactness(_output("tidewaiter"), truth)
     answers = {"tidewaiter": compared["alert"]}
-    for tool in commands.keys() & {"duckdb", "duckdb1"}:
+    for tool in tools.keys() & {"duckdb", "duckdb1"}:
         answers[tool] = _exactness(_output(tool), truth, "--containers")
     return {
         "stream": stream.folder.name,
@@ -127,7 +147,7 @@ def armed(stream: Stream) -> dict[str, Any]:
     """Hunt once through a stream in which many containers are armed at the same time."""
     folder = made(stream)
     _read_once(folder / "events.jsonl")
-    done = run(_hunt(folder / "events.jsonl"), _output("armed"), _HUNT_STATUSES)
+    done = _hunted(folder / "events.jsonl", "armed")
     _say(f"{folder.name}: {done.seconds:.2f} s, peak {done.peak_bytes / 1e6:.0f} MB")
     return {
         "armed": stream.armed,
