@@ -25,6 +25,7 @@ _INSIDE = rb'[^"\\\n]*+(?:\\[^\n][^"\\\n]*+)*+'
 _TO_FILL_END = re.compile(rb'%b(?:"%b"%b)*+' % (_FILL, _INSIDE, _FILL))
 _TO_BRACKET = re.compile(rb'%b(?:"%b"%b)*+[{}\[\]]' % (_FILL, _INSIDE, _FILL))
 _TO_STRING_END = re.compile(_INSIDE)
+_ARRAY = re.compile(rb'\[[ \t\r\n]*+(?:[\[{"\]]|\Z|[0-9eEtrufalsn.+\-]{1,64}[ \t]*,)')
 _WHITE = b" \t\r\n"
 _QUOTE, _BACKSLASH, _COLON, _COMMA = b'"\\:,'
 _OPEN_OBJECT, _CLOSE_OBJECT, _OPEN_ARRAY, _CLOSE_ARRAY = b"{}[]"
@@ -34,7 +35,7 @@ _RAW_ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
 
 def is_array_opening(line: bytes) -> bool:
     """Whether a line, stripped, begins a JSON array of records and not a text like `[1795309523.183317] ...`."""
-    return line.startswith(b"[") and line[1:].lstrip(_WHITE)[:1] in (b"", b"{", b"[", b"]", b'"')
+    return _ARRAY.match(line) is not None
 
 
 class Value(msgspec.Struct, frozen=True, gc=False):
@@ -183,7 +184,7 @@ class Document:
         if self._dropped is not None:
             value = Value(self._dropped, self.line, self.is_array, is_too_long=True)
         elif end - self._start > self._most:
-            value = Value(self._beginning(), self.line, self.is_array, is_too_long=True)
+            value = Value(self._beginning(end), self.line, self.is_array, is_too_long=True)
         else:
             value = Value(bytes(self._buffer[self._start : end]), self.line, self.is_array)
         self._values.append(value)
@@ -202,7 +203,7 @@ class Document:
                 return
             gap = gap[1:].lstrip(_WHITE)
         if gap and not is_last:
-            self.is_broken = gap[-1:] != b","
+            self.is_broken = gap[-1:] != b"," or gap == b","
             gap = gap[:-1]
         try:
             scalars = _RAW_ARRAY.decode(b"[" + gap + b"]") if gap else []
@@ -217,8 +218,8 @@ class Document:
     def _most(self) -> int:
         return self._element_limit if self.is_array else self._limit
 
-    def _beginning(self) -> bytes:
-        return bytes(self._buffer[self._start : self._start + SAMPLE_BYTES])
+    def _beginning(self, end: int) -> bytes:
+        return bytes(self._buffer[self._start : min(end, self._start + SAMPLE_BYTES)])
 
     def _advance(self, to: int) -> None:
         """What comes before `to` is dealt with."""
@@ -229,7 +230,7 @@ class Document:
     def _trim(self) -> None:
         """Let go of what was handed over, and of a value that is too long."""
         if len(self._buffer) - self._start > self._most or self._dropped is not None:
-            dropped = self._beginning() if self._dropped is None else self._dropped
+            dropped = self._beginning(self._at) if self._dropped is None else self._dropped
             self._advance(self._at)
             self._dropped = dropped
         if self._start:

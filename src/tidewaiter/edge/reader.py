@@ -73,7 +73,14 @@ class Reader:
                 self._push(b"\n")
                 continue
             document, self._document = self._document, None
-            self._find.reject(document.line, document.unread, "the JSON document has no end")
+            line, _, rest = document.unread.partition(b"\n")
+            if rest.startswith(b"{") and not document.is_array:
+                # Not a document that was cut, but a line: pretty-printed JSON indents what stands within.
+                self._find.reject(document.line, line, "broken JSON")
+                self._lines.number = document.line + 1
+                self._push(rest)
+            else:
+                self._find.reject(document.line, document.unread, "the JSON document has no end")
         self._find.close()
         return self._find.hand_over(position)
 

@@ -146,7 +146,7 @@ def list_members(record: bytes) -> Members | None:
     except NOT_JSON:
         return None
     named = {name: getattr(found, name) for name in found.__struct_fields__}
-    return Members({name: raw for name, raw in named.items() if bytes(raw[:1])})
+    return Members({name: raw for name, raw in named.items() if memoryview(raw).nbytes})
 
 
 def unwrap_object(found: Members) -> Wrapped | None:
