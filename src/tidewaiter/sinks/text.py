@@ -1,0 +1,48 @@
+"""Turns outputs into text for people: what happened, in which order, why it matters, and what was not seen.
+
+Everything that comes from telemetry is escaped (`_escape`), so the text holds no control character but its own line
+breaks and, where colours are asked for, its own SGR codes.
+"""
+
+from collections.abc import Sequence
+
+from tidewaiter.alert import Alert, ContainerShown, Output
+from tidewaiter.sinks import Sink
+from tidewaiter.sinks._alert_text import render_alert
+from tidewaiter.sinks._container_table import render_row, render_table
+from tidewaiter.sinks._page import Page
+from tidewaiter.sinks._summary_text import render_summary
+
+WIDTH = 100
+"""Columns where nobody says how wide the reader's terminal is."""
+_NARROWEST = 40
+
+
+def render(output: Output, *, width: int = WIDTH, color: bool = False) -> str:
+    """The text of one output, in lines of at most `width` cells (words longer than that excepted).
+
+    The last line has no line break, but that of an alert is empty, so that texts can follow each other.
+    """
+    page = Page(max(width, _NARROWEST), color)
+    if isinstance(output, Alert):
+        return _text([*render_alert(output, page), ""])
+    if isinstance(output, ContainerShown):
+        return _text(render_row(output, page))
+    return _text(render_summary(output, page))
+
+
+def render_containers(containers: Sequence[ContainerShown], *, width: int = WIDTH, color: bool = False) -> str:
+    """A table of containers with a heading, without a line break at its end; empty for none."""
+    return _text(render_table(containers, Page(max(width, _NARROWEST), color))) if containers else ""
+
+
+def encode(output: Output) -> bytes:
+    """Plain text in UTF-8."""
+    return f"{render(output)}\n".encode()
+
+
+def _text(lines: Sequence[str]) -> str:
+    return "\n".join(lines)
+
+
+SINK = Sink(title="Text for people", media_type="text/plain; charset=utf-8", encode=encode)
