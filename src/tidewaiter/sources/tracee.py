@@ -313,12 +313,7 @@ SOURCE = Source(
         prefixes=(b'{"timestamp":1', b'{"timestamp":"2'),
         # Each record of the older shape has one `eventName` and must have one `containerId`; each of the newer shape
         # has one `workload` and, if it concerns a container, that container's id.
-        keys=(
-            b'"containerId":',
-            b'"containerId":',
-            b'"container":{"id":',
-            b'"name":"container_id","type":"string","value":',
-        ),
-        guards=(b'"containerId"', b'"eventName"', b'"workload"', b'"container_id"'),
+        keys=(b'"containerId":', b'"container":{"id":', b'"name":"container_id","type":"string","value":'),
+        guards=(b'"eventName"', b'"workload"', b'"container_id"'),
     ),
 )
