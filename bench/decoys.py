@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 
-from bench.chains import ENTRY, IMAGES, OUTSIDE, STRONG, UNTRUSTED, arm
+from bench.chains import OUTSIDE, STRONG, UNTRUSTED, arm
 from bench.clock import MINUTE, SECOND
 from bench.life import asked, began, born, connected, ended, executed
 from bench.programs import Profile, Program
 from bench.shapes import audit, containerd, docker, hubble, kubernetes, tetragon
 from bench.tale import Tale
-from bench.world import Container, Kind, make_node, trusted_image
+from bench.world import Container, Image, Kind, make_node, trusted_image
 
 JOB = Profile(
     "job",
@@ -175,12 +175,17 @@ def _late_flow(tale: Tale) -> None:
     tale.tell("hubble", container.node, at, hubble.egress(container, at, 12, *OUTSIDE[0]), "behaviour")
 
 
+def _own_image(tale: Tale, profile: Profile) -> Image:
+    """An untrusted image of this profile. One name never stands for images that declare different things."""
+    return tale.image(f"quay.io/{profile.name}-tools/runner:{1 + int(tale.rng.random() * 9)}", profile)
+
+
 def _declared(profile: Profile, *, with_config: bool) -> Callable[[Tale], None]:
     """The first process is a suspicious binary, and is what the image declares: weak."""
 
     def told(tale: Tale) -> None:
         node = tale.node("docker", has_tetragon=True)
-        image = tale.image(IMAGES[int(tale.rng.random() * len(IMAGES))], profile)
+        image = _own_image(tale, profile)
         container = tale.run(node, image, created_ns=tale.begin_ns + 10 * SECOND)
         born(tale, container)
         if with_config:
@@ -196,7 +201,7 @@ def _declared(profile: Profile, *, with_config: bool) -> Callable[[Tale], None]:
 def armed_weakly(tale: Tale) -> None:
     """The smallest armed container: created, started, and a first process that is a shell."""
     node = tale.node("docker", has_tetragon=True)
-    container = tale.run(node, tale.image(IMAGES[0], _SHELL), created_ns=tale.begin_ns)
+    container = tale.run(node, _own_image(tale, _SHELL), created_ns=tale.begin_ns)
     created, started = container.created_ns, container.started_ns
     tale.tell("docker", node, created, docker.event(container, "create", created), "create")
     tale.tell("docker", node, started, docker.event(container, "start", started), "start")
@@ -232,5 +237,3 @@ SUSPICIOUS: dict[str, Callable[[Tale], None]] = {
     "declared-interpreter": _declared(_PYTHON, with_config=True),
 }
 """Stories whose container must be `suspicious`, and no more."""
-
-__all__ = ["ENTRY", "SILENT", "SUSPICIOUS", "armed_weakly", "trusted"]
