@@ -85,7 +85,7 @@ def _painted(container: ContainerShown, row: Sequence[str], widths: Sequence[int
     shown = _cells(row, widths)
     shown[_TRUST] = page.paint(shown[_TRUST], TRUST_STYLES.get(container.trust.state, ""))
     shown[5] = page.paint(shown[5], CONSISTENCY_STYLES.get(container.digest_consistency, ""))
-    shown[6] = page.paint(shown[6].rstrip(), _VERDICT_STYLES.get(container.verdict, ""))
+    shown[6] = page.paint(shown[6], _VERDICT_STYLES.get(container.verdict, ""))
     return _GAP.join(shown).rstrip()
 
 
@@ -106,6 +106,6 @@ def _fold(row: Sequence[str], trusts: int, images: int, names: int, styles: tupl
     trust = page.paint(padded(cut_off(trust, trusts), trusts), styles[0])
     verdict = page.paint(padded(shortened(verdict, 10), 10), styles[1])
     return [
-        f"{padded(shortened(ident, 12), 12)}  {verdict}  {shortened(name, names)}",
-        f"  {padded(shortened(image, images), images)}  {padded(config[:12], 12)}  {trust}  {consistency}",
+        f"{padded(shortened(ident, 12), 12)}  {verdict}  {shortened(name, names)}".rstrip(),
+        f"  {padded(shortened(image, images), images)}  {padded(cut_off(config, 12), 12)}  {trust}  {consistency}",
     ]

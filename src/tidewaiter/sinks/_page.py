@@ -37,8 +37,11 @@ class Page(msgspec.Struct, frozen=True):
     color: bool
 
     def paint(self, text: str, style: str) -> str:
-        """The text in a style, where colours are wanted."""
-        return f"\x1b[{style}m{text}\x1b[0m" if self.color and style and text else text
+        """The text in a style, where colours are wanted; blanks at its end stay plain."""
+        words = text.rstrip(" ")
+        if not (self.color and style and words):
+            return text
+        return f"\x1b[{style}m{words}\x1b[0m{text[len(words) :]}"
 
     def wrap(self, spans: Iterable[Span], first: str = "", hang: str = "") -> list[str]:
         """Lines of at most `width` cells, the first after `first`, the others after `hang` (text already painted).
@@ -108,6 +111,6 @@ def _prefix(text: str, width: int) -> str:
 
 
 def _words(span: Span, room: int) -> list[str]:
-    if span.glued and cells(span.text) <= room:
-        return [span.text] if span.text else []
-    return [word for word in span.text.split(" ") if word]
+    words = [word for word in span.text.split(" ") if word]
+    whole = " ".join(words)
+    return [whole] if words and span.glued and cells(whole) <= room else words

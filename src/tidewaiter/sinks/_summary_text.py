@@ -13,11 +13,11 @@ _UNRECOGNISED = "unrecognised"
 OUTCOME_WORDS = {
     "used": "used",
     "irrelevant": "irrelevant",
-    "waiting": "still waiting for their container",
+    "waiting": "waiting for a container",
     "expired": "too late",
-    "unattributed": "not attributable to a container",
+    "unattributed": "of unknown containers",
     "duplicate": "duplicates",
-    "rejected": "rejected (malformed or not recognised)",
+    "rejected": "unreadable",
 }
 
 

@@ -1,4 +1,4 @@
-"""Turns an alert into one OCSF Detection Finding (class 2004) of schema 1.9.0: https://schema.ocsf.io/1.9.0/
+"""Turns an alert into one OCSF Detection Finding, class 2004 of https://schema.ocsf.io/1.9.0/classes/detection_finding.
 
 Rules
 - Only attributes of the class without profiles, none of them deprecated, and known since 1.6.0.
