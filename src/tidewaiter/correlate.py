@@ -277,6 +277,9 @@ class Correlator:
         return "used" if new else "duplicate"
 
     def _container_exec(self, event: ContainerExec) -> Outcome:
+        known = self.directory.find(event)
+        if known is not None and known.is_settled:
+            return "irrelevant"
         return self.activity.container_exec(event, self._chain_for(event))
 
     def _in_time(self, event: Event) -> bool:

@@ -23,6 +23,7 @@ from tidewaiter.judge import Analytic, Judgement, incident_key, to_alert, to_con
 from tidewaiter.ledger import Ledger, weightiest
 from tidewaiter.pods import judged_chains
 from tidewaiter.policy import TrustPolicy
+from tidewaiter.resolve import provenance
 
 _PULLS_CAP = 20_000
 _CHAINS_CAP = 250_000
@@ -69,7 +70,8 @@ class Engine:
         )
         self.correlator = Correlator(self.directory, self.state.graph, policy, self.activity)
         self.quiet: set[bytes] = set()
-        """First 12 hex of containers that can come to nothing any more: their records need not be decoded."""
+        """Ids, whole and their first 12 characters, of containers that can come to nothing any more: their records
+        need not be decoded."""
         self.quiet_pods: set[bytes] = set()
         """Names of pods all of whose containers are so."""
         self._awaited: dict[int, str] = {}
@@ -107,6 +109,8 @@ class Engine:
         self.state.graph.learn(facts, EVERYWHERE)
 
     def _resolved(self, event: Event, outcome: Outcome) -> None:
+        if outcome == "waiting":
+            return
         source = self._awaited.pop(id(event), None)
         if source is not None:
             self.ledger.move(source, "waiting", outcome)
@@ -119,7 +123,10 @@ class Engine:
         if self.live or age_ns < 2 * self.policy.lateness_ns or now_ns - chain.checked_ns < _RECHECK_NS:
             return False
         chain.checked_ns = now_ns
-        if not chain.is_unique or not self.analytic.keeps_quiet(self._case(chain), self.policy):
+        if not chain.is_unique:
+            return False
+        pods = self.state.clusters[chain.cluster].records_of(chain.pod_namespace, chain.pod_name, chain.pod_uid)
+        if not self.analytic.keeps_quiet(provenance(chain, pods, self.directory, self.state.graph, self.policy)):
             return False
         chain.is_settled = True
         chain.actions, chain.lineage = (), ()
@@ -128,6 +135,7 @@ class Engine:
             alike = [c for name in self.state.clusters for c in self.directory.find_prefix(name, prefix)]
             if all(other.is_settled for other in alike):
                 self.quiet.add(prefix.encode())
+            self.quiet.add(chain.container_id.encode())
         if chain.pod_name is not None and self.directory.pod_is_settled(chain.pod_name):
             self.quiet_pods.add(chain.pod_name.encode())
         return True

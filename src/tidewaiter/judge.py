@@ -23,6 +23,7 @@ from tidewaiter.alert import (
 )
 from tidewaiter.case import Case
 from tidewaiter.policy import TrustPolicy
+from tidewaiter.resolve import Provenance
 
 
 class Judgement(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,8 +57,8 @@ class Analytic(msgspec.Struct, frozen=True, kw_only=True):
     blind_spots: tuple[str, ...]
     triage: tuple[str, ...]
     judge: Callable[[Case, TrustPolicy], Judgement]
-    keeps_quiet: Callable[[Case, TrustPolicy], bool]
-    """Whether the case can come to nothing whatever else the container does: then its behaviour need not be read."""
+    keeps_quiet: Callable[[Provenance], bool]
+    """Whether a container with such an image can come to nothing whatever else the container does: then its behaviour need not be read."""
 
 
 def alert_id(case: Case, analytic: Analytic) -> str:

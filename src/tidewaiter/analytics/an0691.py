@@ -15,6 +15,7 @@ from tidewaiter.chain import Action, Session
 from tidewaiter.correlate import is_human
 from tidewaiter.judge import Analytic, Judgement
 from tidewaiter.policy import Effects, TrustPolicy
+from tidewaiter.resolve import Provenance
 
 FIRST_PROCESS_NS = 5_000_000_000
 """A process this soon after the start is taken for the container's first where the image config is not known."""
@@ -36,9 +37,9 @@ class _Weighed(msgspec.Struct, frozen=True):
     """`inside` the window, `late` after it, or `early` before anything was seen of the container."""
 
 
-def keeps_quiet(case: Case, policy: TrustPolicy) -> bool:
+def keeps_quiet(found: Provenance) -> bool:
     """Rule 7 without a baseline: trusted content whose reference did not move comes to nothing."""
-    return case.provenance.trust.state == "trusted" and case.provenance.moved_from is None
+    return found.trust.state == "trusted" and found.moved_from is None
 
 
 def judge(case: Case, policy: TrustPolicy) -> Judgement:

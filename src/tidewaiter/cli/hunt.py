@@ -110,7 +110,7 @@ def hunt(
         run = Hunt(
             engine,
             expansion.files,
-            ReadOptions(cluster=cluster, node=node, is_source_forced=source is not None),
+            ReadOptions(cluster=cluster, node=node),
             source=source,
             since_ns=since,
             until_ns=until,

@@ -43,8 +43,8 @@ class Batch(msgspec.Struct, kw_only=True):
     """Records that no source knows."""
     rejected: int = 0
     """Records that are cut short, broken, or too long."""
-    skipped: int = 0
-    """Records that the run loop's own test (`may_skip`) set aside before they were looked into."""
+    skipped: dict[str, int] = msgspec.field(default_factory=dict)
+    """Source -> lines that the sieve left out unread."""
     headers: int = 0
     """Lines that only name columns."""
     blank: int = 0
@@ -68,7 +68,9 @@ class Batch(msgspec.Struct, kw_only=True):
     def records_total(self) -> int:
         """How many records went in: those here and those that are only counted."""
         joined = sum(self.weights.values()) - len(self.weights)
-        return len(self.records) + joined + self.unrecognised + self.rejected + self.skipped + self.headers
+        return (
+            len(self.records) + joined + self.unrecognised + self.rejected + sum(self.skipped.values()) + self.headers
+        )
 
     def part(self, start: int, stop: int) -> "Batch":
         """The records from `start` to before `stop`; the counts go with the first part, the problems with the last."""
@@ -84,7 +86,7 @@ class Batch(msgspec.Struct, kw_only=True):
             weights={index - start: weight for index, weight in self.weights.items() if start <= index < stop},
             unrecognised=self.unrecognised if is_first else 0,
             rejected=self.rejected if is_first else 0,
-            skipped=self.skipped if is_first else 0,
+            skipped=self.skipped if is_first else {},
             headers=self.headers if is_first else 0,
             blank=self.blank if is_first else 0,
             unread=self.unread if is_first else [],

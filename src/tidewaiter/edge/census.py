@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
+from tidewaiter.digest import is_hex
 from tidewaiter.edge.paths import expand
 from tidewaiter.edge.read import decode, read, recogniser_of
 from tidewaiter.event import (
@@ -16,6 +17,8 @@ from tidewaiter.event import (
 )
 from tidewaiter.reference import reference_or_none
 from tidewaiter.sources import RecordError
+
+SHORTEST_ID = 12
 
 
 def count_repositories(paths: Sequence[str]) -> Mapping[str, int]:
@@ -38,6 +41,8 @@ def count_repositories(paths: Sequence[str]) -> Mapping[str, int]:
 
 def _repositories(event: Event) -> Iterator[str]:
     for written in _references(event):
+        if written is None or (is_hex(written) and len(written) >= SHORTEST_ID):
+            continue  # an id, whole or cut, is no name
         reference = reference_or_none(written)
         if reference is not None and reference.repository is not None:
             yield reference.repository

@@ -5,7 +5,7 @@ Rules
 - Every record ends in one place: in the batch, waiting for lines that belong to it, or in a count.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -75,16 +75,16 @@ class Finder:
         batch = self._batch
         return batch.sources.append, batch.records.append, self._offsets.append
 
-    def add_lines(self, names: Sequence[str | None], lines: list[bytes], first: int) -> None:
+    def add_lines(self, names: Sequence[str | None], lines: list[bytes], numbers: Sequence[int]) -> None:
         """Take whole lines with known sources, none of which need gathering."""
         self._is_in_header = False
         batch = self._batch
         if batch.records:
-            self._offsets = [*self._offsets, *range(first, first + len(lines))]
+            self._offsets = [*self._offsets, *numbers]
             batch.records += lines
             batch.sources += names  # type: ignore[arg-type]  # the caller saw to it that there is no None
         else:
-            self._offsets = range(first, first + len(lines))
+            self._offsets = numbers if isinstance(numbers, range) else list(numbers)
             batch.records = lines
             batch.sources = names  # type: ignore[assignment]  # as above
 
@@ -131,10 +131,10 @@ class Finder:
         """Count a line, or a list, that holds nothing."""
         self._batch.blank += 1
 
-    def count_skipped(self) -> None:
-        """Count a line that need not be looked into."""
-        self._batch.skipped += 1
-        self._is_in_header = False
+    def count_skipped(self, skipped: Mapping[str, int]) -> None:
+        """Count lines that were left out, by source."""
+        for source, lines in skipped.items():
+            self._batch.skipped[source] = self._batch.skipped.get(source, 0) + lines
 
     def close(self) -> None:
         """Take what was waiting for more: the stream has ended."""

@@ -1,18 +1,18 @@
 """Turns files of telemetry into the engine's verdicts: the run loop of `hunt`.
 
-Files are read side by side in event time: the stream that is furthest behind is read next, so that file boundaries mean
-nothing. What has no time (snapshots) comes first. After each batch the engine is told how far *all* streams are read.
+Files are read side by side in event time (`merge.py`), so that file boundaries mean nothing; after each batch the
+engine is told how far all streams are read.
 """
 
-import heapq
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
 from tidewaiter.edge.batch import Batch, Unread
-from tidewaiter.edge.quick import CanSkip, skipper
+from tidewaiter.edge.merge import SPAN_NS, Merge
 from tidewaiter.edge.read import Stream, recogniser_of
 from tidewaiter.edge.reader import ReadOptions
+from tidewaiter.edge.sieve import CanSkip, Sieve, skipper
 from tidewaiter.engine import Engine
 from tidewaiter.event import ContainerExec, Event, NetworkFlow, ProcessExec, Tick, Where
 from tidewaiter.sources import Decode, RecordError, sources
@@ -58,34 +58,25 @@ class Hunt:
         self._since_ns, self._until_ns = since_ns, until_ns
         self._on_progress = on_progress or (lambda stream, position, records: None)
         recogniser = recogniser_of(source)
-        self._streams = [Stream(path, recogniser, options) for path in paths]
+        sieve = Sieve(recogniser.sources, engine.quiet) if quick else None
+        self._streams = [Stream(path, recogniser, options, sieve) for path in paths]
         self._decoders: dict[str, Decode] = {name: source.decode for name, source in sources().items()}
         self._can_skip: dict[str, CanSkip] = {
-            name: skipper(source.skim, engine.quiet, engine.quiet_pods)
+            name: skipper(source.skim, engine.quiet_pods if source.skim.pods else engine.quiet)
             for name, source in sources().items()
             if quick and source.skim is not None
         }
+        self._prefixes = {name: source.skim.prefixes for name, source in sources().items() if source.skim is not None}
         self._recognised: set[str] = set()
         self._first_unread: dict[str, Unread] = {}
 
     def run(self) -> None:
         """Read everything into the engine."""
-        queue: list[tuple[int, int, Iterator[Batch]]] = []
-        for number, stream in enumerate(self._streams):
-            head = stream.head()
-            first_ns = self._first_time(head) if head is not None else _NO_TIME
-            queue.append((first_ns, number, iter(stream)))
-        heapq.heapify(queue)
-        while queue:
-            reached_ns, number, batches = heapq.heappop(queue)
-            batch = next(batches, None)
-            if batch is None:
-                continue
+        for batch in Merge(self._streams, self._time_of):
             self._take(batch)
             latest_ns = self._feed(batch)
-            heapq.heappush(queue, (max(reached_ns, latest_ns), number, batches))
-            if queue[0][0]:
-                self._tick(queue[0][0])
+            if latest_ns > SPAN_NS:
+                self._tick(latest_ns - SPAN_NS)
             self._on_progress(batch.stream, batch.position, self.engine.ledger.records)
         for stream in self._streams:
             if stream.name not in self._recognised and stream.name in self._first_unread:
@@ -111,7 +102,8 @@ class Hunt:
     def _feed(self, batch: Batch) -> int:
         """Decode the batch's records and feed their events. Gives the latest event time, or 0."""
         engine, can_skip, decoders = self.engine, self._can_skip, self._decoders
-        quiet, quiet_pods = engine.quiet, engine.quiet_pods
+        is_quick = bool(engine.quiet or engine.quiet_pods)
+        prefixes = self._prefixes
         stream, cluster, offsets, nodes, weights = (
             batch.stream,
             batch.cluster,
@@ -119,11 +111,12 @@ class Hunt:
             batch.nodes,
             batch.weights,
         )
-        skipped: dict[str, int] = {}
+        skipped = batch.skipped
         latest_ns = _NO_TIME
         is_filtered = self._since_ns is not None or self._until_ns is not None
         for index, (name, record) in enumerate(zip(batch.sources, batch.records, strict=True)):
-            if (quiet or quiet_pods) and (skip := can_skip.get(name)) is not None and skip(record):
+            skip = can_skip.get(name) if is_quick else None
+            if skip is not None and record.startswith(prefixes[name]) and skip(record, 0, len(record)):
                 skipped[name] = skipped.get(name, 0) + 1
                 continue
             where = Where(name, stream, offsets[index], cluster, nodes.get(index, batch.node) if nodes else batch.node)
@@ -153,16 +146,14 @@ class Hunt:
             return False
         return self._since_ns is None or event.time_ns >= self._since_ns or not isinstance(event, _BEHAVIOUR)
 
-    def _first_time(self, head: Batch) -> int:
-        """The earliest time among the first records of a stream; 0 where they have none."""
-        times: list[int] = []
-        for index in range(min(len(head.records), 32)):
-            try:
-                events = self._decoders[head.sources[index]](head.records[index], head.where(index))
-                times += [event.time_ns for event in events if event.time_ns is not None]
-            except RecordError:
-                continue
-        return min(times, default=_NO_TIME)
+    def _time_of(self, batch: Batch, index: int) -> int | None:
+        """The time that one record tells, for reading streams side by side."""
+        try:
+            events = self._decoders[batch.sources[index]](batch.records[index], batch.where(index))
+            times = [event.time_ns for event in events if event.time_ns is not None]
+        except RecordError:
+            return None
+        return min(times, default=None)
 
     def _tick(self, time_ns: int) -> None:
         self.engine.feed(Tick(time_ns=time_ns, cluster="", node=None, where=_TICK))

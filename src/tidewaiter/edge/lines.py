@@ -17,7 +17,7 @@ class Lines:
         self.held_bytes = 0
         """Length of the line that has begun and not ended."""
         self._held: list[bytes] = []
-        self._is_skipping = False
+        self.is_skipping = False
 
     def feed(self, data: bytes) -> list[bytes]:
         """Give the lines that `data` completes, without their ends; the first of them may be longer than the limit.
@@ -27,16 +27,16 @@ class Lines:
         lines = data.split(b"\n")
         rest = lines.pop()
         may_end_in_cr = b"\r" in data
-        if lines and self._is_skipping:
+        if lines and self.is_skipping:
             del lines[0]
             self.number += 1
-            self._is_skipping = False
+            self.is_skipping = False
         elif lines and self._held:
             may_end_in_cr = may_end_in_cr or self._held[-1].endswith(b"\r")
             lines[0] = b"".join((*self._held, lines[0]))
             self._held = []
             self.held_bytes = 0
-        if rest and not self._is_skipping:
+        if rest and not self.is_skipping:
             self._held.append(rest)
             self.held_bytes += len(rest)
         if may_end_in_cr:
@@ -55,4 +55,4 @@ class Lines:
         """Drop the line that has begun, up to and with its end; its number is used up."""
         self._held = []
         self.held_bytes = 0
-        self._is_skipping = True
+        self.is_skipping = True

@@ -2,13 +2,14 @@
 
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from tidewaiter.edge.batch import Batch
 from tidewaiter.edge.chunks import StreamError, chunks
 from tidewaiter.edge.paths import STDIN, shown
 from tidewaiter.edge.reader import Reader, ReadOptions
 from tidewaiter.edge.recognise import Recogniser, mend
+from tidewaiter.edge.sieve import Sieve
 from tidewaiter.event import Event, Where
 from tidewaiter.sources import RecordError, Source, sources
 
@@ -23,13 +24,13 @@ class Stream:
         path: str,
         recogniser: Recogniser,
         options: ReadOptions | None = None,
-        may_skip: Callable[[bytes], bool] | None = None,
+        sieve: Sieve | None = None,
     ) -> None:
         self.path = path
         self.name = shown(path)
         self._recogniser = recogniser
         self._options = options or ReadOptions()
-        self._may_skip = may_skip
+        self._sieve = sieve
 
     def head(self) -> Batch | None:
         """The records in the first 64 KiB, read apart from `__iter__`; None where that would use them up."""
@@ -44,7 +45,7 @@ class Stream:
 
     def __iter__(self) -> Iterator[Batch]:
         """Yield all records, in the order of the file. A fault of the file ends it and is told in the last batch."""
-        reader = Reader(self.name, self._recogniser, self._options, self._may_skip)
+        reader = Reader(self.name, self._recogniser, self._options, self._sieve)
         position = 0
         problem: str | None = None
         try:

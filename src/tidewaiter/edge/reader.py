@@ -10,7 +10,7 @@ Where the chunks are cut changes nothing in the records, their order and the cou
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Sequence
 
 import msgspec
 
@@ -19,13 +19,13 @@ from tidewaiter.edge.documents import Document, Value, is_array_opening
 from tidewaiter.edge.find import Finder
 from tidewaiter.edge.lines import LINE_LIMIT_BYTES, Lines
 from tidewaiter.edge.recognise import Recogniser
+from tidewaiter.edge.sieve import Sieve
 
 MAX_DOCUMENTS_IN_A_LINE = 1000
 MAX_REREAD_BYTES = 256 * 1024 * 1024
-_WHITE = b" \t\r\n"
 _NOTHING = b" \t\r\n\0"
-_SEPARATORS = b" \t\r\n,]"
-_TO_NEXT = re.compile(rb"[ \t\r\n,\]]*+")
+_BRACKETS = b"{["
+_SEPARATORS = re.compile(rb"[ \t\r\n\0,\]]*+")
 
 
 class ReadOptions(msgspec.Struct, frozen=True):
@@ -45,13 +45,13 @@ class Reader:
         stream: str,
         recogniser: Recogniser,
         options: ReadOptions | None = None,
-        may_skip: Callable[[bytes], bool] | None = None,
+        sieve: Sieve | None = None,
     ) -> None:
-        """`may_skip` says whether a line whose opening no source claims need not be looked into at all."""
+        """`sieve` says which lines need not be read at all."""
         self._options = options or ReadOptions()
         self._limit = self._options.line_limit_bytes
         self._recogniser = recogniser
-        self._may_skip = may_skip
+        self._sieve = sieve
         self._find = Finder(stream, recogniser, self._options.cluster, self._options.node)
         self._lines = Lines()
         self._document: Document | None = None
@@ -62,6 +62,8 @@ class Reader:
 
     def feed(self, data: bytes, position: int = 0) -> Batch:
         """Read a chunk; `position` is how far the file is read. Gives the records that the chunk completes."""
+        if self._sieve is not None and len(data) <= self._limit:
+            data = self._sift(self._sieve, data)
         for start in range(0, len(data), self._limit):
             self._push(data[start : start + self._limit] if len(data) > self._limit else data)
         return self._find.hand_over(position)
@@ -94,6 +96,28 @@ class Reader:
 
     # ------------------------------------------------------------------------------------------- lines
 
+    def _sift(self, sieve: Sieve, data: bytes) -> bytes:
+        """Take the lines of a chunk that the sieve lets through. Gives what is left to read in the ordinary way."""
+        start = 0
+        if self._lines.held_bytes:
+            start = data.find(b"\n") + 1
+            if not start:
+                return data
+            self._push(data[:start])
+        if self._document is not None or self._has_document_behind or self._is_rest_of_line or self._lines.is_skipping:
+            return data[start:]
+        sifted = sieve.sift(data, start, self._lines.number)
+        opening = self._take_lines(sifted.lines, sifted.numbers) if sifted.lines else None
+        stop, number = sifted.stop, sifted.number
+        if opening is not None:
+            # A line opened a document after all: what stands behind it was not to be sifted.
+            self._has_document_behind = True
+            stop, number = sifted.ends[opening], sifted.numbers[opening] + 1
+            sifted = sieve.sift(data[:stop], start, self._lines.number)
+        self._find.count_skipped(sifted.skipped)
+        self._lines.number = number
+        return data[stop:]
+
     def _read_lines(self, data: bytes, position: int) -> tuple[bytes, int]:
         """Read lines, to the end of `data` or up to one that opens a document. Gives where to read on."""
         end = len(data)
@@ -104,35 +128,33 @@ class Reader:
         first = self._lines.number - len(lines)
         if lines and self._is_rest_of_line:
             self._is_rest_of_line = False
-            if not lines[0].strip(_SEPARATORS):
-                del lines[0]
-                first += 1
-        if lines:
+            self._take_rest(lines[0], first)
+        elif lines:
             self._has_document_behind = False
-            opening = self._take_lines(lines, first)
+            opening = self._take_lines(lines, range(first, first + len(lines)))
             if opening is not None:
                 self._has_document_behind = True
                 rest = b"\n".join((*lines[opening + 1 :], self._lines.take()))
                 return (rest + data[end:], 0) if rest else (data, end)
-        if self._lines.held_bytes > self._limit:
+        if self._lines.held_bytes > self._limit + 1:  # one for a carriage return
             self._take_long_beginning()
         return data, end
 
-    def _take_lines(self, lines: list[bytes], first: int) -> int | None:
+    def _take_lines(self, lines: list[bytes], numbers: Sequence[int]) -> int | None:
         """Sort whole lines; give the index of one that opened a document, behind which nothing was read."""
         names = self._recogniser.openings(lines)
         gathering = self._recogniser.gathering
         if len(lines[0]) > self._limit:
             names[0] = None  # only the first was put together from several chunks, and can be that long
         if None not in names and gathering.isdisjoint(names):
-            self._find.add_lines(names, lines, first)
+            self._find.add_lines(names, lines, numbers)
             return None
         add_source, add_record, add_offset = self._find.entries()
-        for number, (name, line) in enumerate(zip(names, lines, strict=True), start=first):
+        for index, (number, name, line) in enumerate(zip(numbers, names, lines, strict=True)):
             if name is None:
                 self._take_line(line, number)
                 if self._document is not None:
-                    return number - first
+                    return index
             elif name in gathering:
                 self._find.add(name, line, number)
             else:
@@ -143,8 +165,9 @@ class Reader:
 
     def _take_line(self, line: bytes, number: int) -> None:
         """The slow path: a line whose opening says nothing."""
-        if self._may_skip is not None and self._may_skip(line):
-            self._find.count_skipped()
+        if len(line) > self._limit:
+            if not self._take_long(line, number):
+                self._find.reject(number, line, f"a line of more than {self._limit} bytes")
             return
         body = line.strip(_NOTHING)
         if not body:
@@ -155,30 +178,39 @@ class Reader:
             return
         # A block of NULs is what a crash leaves in a log; a record may follow on the same line.
         line = line.strip(b"\0")
-        if is_array_opening(body):
-            self._take_values(line, number)
-        elif len(line) > self._limit:
-            self._take_long(line, number)
-        else:
-            outcome = self._find.find_line(line, number)
-            if outcome == "broken":
-                self._take_values(line, number)
-            elif outcome == "unrecognised":
-                self._find.miss(number, line)
+        outcome = "broken" if is_array_opening(body) else self._find.find_line(line, number)
+        if outcome == "broken":
+            self._take_values(body, number)
+        elif outcome == "unrecognised":
+            self._find.miss(number, line)
 
-    def _take_long(self, line: bytes, number: int) -> None:
-        if line.lstrip(_WHITE).startswith(b"{"):
-            self._take_values(line, number)
+    def _take_rest(self, line: bytes, number: int) -> None:
+        """What stands behind a JSON value on its last line: nothing, another value, or something else."""
+        start = _past_separators(line, 0)
+        if start == len(line):
+            return
+        if line[start] in _BRACKETS:
+            self._take_values(line[start:], number)
         else:
-            self._find.reject(number, line, f"a line of more than {self._limit} bytes")
+            self._take_line(line[start:], number)
+
+    def _take_long(self, line: bytes, number: int, *, is_whole_line: bool = True) -> bool:
+        """A line beyond the limit may only be a JSON value; False where it is none."""
+        body = line.lstrip(_NOTHING)
+        if not body.startswith(b"{") and not is_array_opening(body):
+            return False
+        self._take_values(body, number, is_whole_line=is_whole_line)
+        return True
 
     def _take_long_beginning(self) -> None:
-        """A line goes on beyond the limit: only a JSON value may do so."""
+        """A line goes on beyond the limit."""
         line = self._lines.take()
-        body = line.lstrip(_NOTHING)
-        if body.startswith(b"{") or is_array_opening(body):
-            self._take_values(body, self._lines.number, is_whole_line=False)
-        else:
+        if self._is_rest_of_line:
+            line = line[_past_separators(line, 0) :]
+            self._is_rest_of_line = not line
+            if not line:
+                return
+        if not self._take_long(line, self._lines.number, is_whole_line=False):
             self._find.reject(self._lines.number, line, f"a line of more than {self._limit} bytes")
             self._lines.skip()
 
@@ -203,20 +235,27 @@ class Reader:
                     if not is_whole_line:
                         self._lines.skip()
                 return
-            position = _TO_NEXT.match(text, position).end()  # type: ignore[union-attr]  # it matches the empty text
-            if position == len(text) or text[position] not in b"{[":
+            position = _past_separators(text, position)
+            if position == len(text) or text[position] not in _BRACKETS:
                 break
-        if position < len(text):
-            self._find.reject(number, text[position:], "broken JSON")
+        else:
+            self._find.reject(number, text[position:], f"more than {MAX_DOCUMENTS_IN_A_LINE} JSON values on a line")
+            if not is_whole_line:
+                self._lines.skip()
+            return
         if not is_whole_line:
-            self._is_rest_of_line = True
+            # What follows comes with the rest of the line.
+            self._lines.feed(text[position:])
+            self._is_rest_of_line = self._has_document_behind = True
+        elif position < len(text):
+            self._take_rest(text[position:-1], number)
 
     def _read_document(self, document: Document, data: bytes, position: int) -> tuple[bytes, int]:
         position, values = document.feed(data, position)
         self._take_found(values)
         if document.is_closed:
             self._document = None
-            self._is_rest_of_line = True
+            self._is_rest_of_line = self._has_document_behind = True
             self._lines.number = document.line
         elif document.is_broken:
             self._document = None
@@ -253,3 +292,9 @@ class Reader:
                 self._find.miss(offset, value.record)
             elif outcome == "broken":
                 self._find.reject(offset, value.record, "broken JSON")
+
+
+def _past_separators(text: bytes, position: int) -> int:
+    """Where the next thing stands; what a broken array leaves between its elements is nothing."""
+    found = _SEPARATORS.match(text, position)
+    return found.end() if found is not None else position

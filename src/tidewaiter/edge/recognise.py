@@ -31,6 +31,7 @@ _SURROGATES = re.compile(
 )
 
 _Question = Callable[[Mapping[str, Any]], bool]
+_Opening = tuple[bytes, str, Callable[[bytes], bool] | None]
 _Entry = tuple[tuple[bytes, ...], str | None, Callable[[bytes], str | None] | None]
 
 
@@ -64,8 +65,11 @@ class Recogniser:
             for member in names or ():
                 self._asked_for.setdefault(member, set()).add(name)
         self._memos: dict[tuple[str, ...], tuple[tuple[str, _Question], ...]] = {}
-        openings = [(prefix, name) for name, source in sources.items() for prefix in source.prefixes]
-        self._key_length = min((len(prefix) for prefix, _ in openings), default=1)
+        openings: list[_Opening] = []
+        for name, source in sources.items():
+            openings += [(prefix, name, None) for prefix in source.prefixes]
+            openings += [(prefix, name, is_certain) for prefix, is_certain in source.openings]
+        self._key_length = min((len(prefix) for prefix, _, _ in openings), default=1)
         self._entries = _index(openings, self._key_length)
         self.gathering = frozenset(name for name, source in sources.items() if source.join_key or source.is_header)
         """The sources whose records do not stand alone: their lines are joined, or need the stream's header."""
@@ -159,27 +163,27 @@ def _first(questions: Sequence[tuple[str, Callable[[bytes], bool]]], line: bytes
     return None
 
 
-def _index(openings: Sequence[tuple[bytes, str]], length: int) -> dict[bytes, _Entry]:
+def _index(openings: Sequence[_Opening], length: int) -> dict[bytes, _Entry]:
     """The openings by their first `length` bytes."""
-    groups: dict[bytes, list[tuple[bytes, str]]] = {}
-    for prefix, name in openings:
-        groups.setdefault(prefix[:length], []).append((prefix, name))
+    groups: dict[bytes, list[_Opening]] = {}
+    for opening in openings:
+        groups.setdefault(opening[0][:length], []).append(opening)
     entries: dict[bytes, _Entry] = {}
     for key, group in groups.items():
-        names = {name for _, name in group}
-        if len(names) == 1:
-            entries[key] = (tuple(prefix for prefix, _ in group), names.pop(), None)
+        names = {name for _, name, _ in group}
+        if len(names) == 1 and all(is_certain is None for _, _, is_certain in group):
+            entries[key] = (tuple(prefix for prefix, _, _ in group), names.pop(), None)
         else:
             entries[key] = ((), None, _longest_of(group))
     return entries
 
 
-def _longest_of(group: Sequence[tuple[bytes, str]]) -> Callable[[bytes], str | None]:
+def _longest_of(group: Sequence[_Opening]) -> Callable[[bytes], str | None]:
     ordered = sorted(group, key=lambda opening: -len(opening[0]))
 
     def longest(line: bytes) -> str | None:
-        for prefix, name in ordered:
-            if line.startswith(prefix):
+        for prefix, name, is_certain in ordered:
+            if line.startswith(prefix) and (is_certain is None or is_certain(line)):
                 return name
         return None
 

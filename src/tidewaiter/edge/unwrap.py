@@ -69,7 +69,7 @@ def unwrap_text(line: bytes) -> Wrapped | None:
         return Wrapped((line[found.end() :],), channel=found[1].decode(), is_cut=found[2] == b"P")
     found = _SYSLOG_5424.match(line) or _SYSLOG.match(line)
     if found is not None:
-        return Wrapped((line[found.end() :],), node=_node(found[1].decode("utf-8", "replace")))
+        return Wrapped((line[found.end() :],), node=node_or_none(found[1].decode("utf-8", "replace")))
     return None
 
 
@@ -227,7 +227,7 @@ def _payload(value: bytes, name: str) -> bytes | None:
     if value.startswith(b"{"):
         return value
     if value.startswith(b'"'):
-        text = (_string(value) or "").strip().encode("utf-8", "replace")
+        text = (_string(value) or "").encode("utf-8", "replace").strip()
         return _unpacked(text) if name == "data" else text
     if value.startswith(b"[") and name == "MESSAGE":
         try:
@@ -255,23 +255,23 @@ def _node_of(raw: Mapping[str, msgspec.Raw]) -> str | None:
     `host` is a name (Splunk, GELF, Vector) or an object with one (Elastic Common Schema).
     """
     present = raw.keys() & _NODE_MEMBERS
-    if present == {"host"} and (node := _node(_text(raw, "host"))) is not None:
+    if present == {"host"} and (node := node_or_none(_text(raw, "host"))) is not None:
         return node
     if not present:
         return None
     kubernetes, host = _within(raw, "kubernetes"), _within(raw, "host")
     return (
-        _node(_text(raw, "_HOSTNAME"))
-        or _node(_text(raw, "node_name"))
-        or _node(_text(kubernetes, "node_name"))
-        or _node(_text(kubernetes, "host"))
-        or _node(_text(_within(kubernetes, "node"), "name"))
-        or _node(_text(_within(_within(raw, "resource"), "labels"), "node_name"))
-        or _node(_text(_within(raw, "labels"), "compute.googleapis.com/resource_name"))
-        or _node(_text(raw, "host"))
-        or _node(_text(host, "name"))
-        or _node(_text(host, "hostname"))
-        or _node(_text(raw, "hostname"))
+        node_or_none(_text(raw, "_HOSTNAME"))
+        or node_or_none(_text(raw, "node_name"))
+        or node_or_none(_text(kubernetes, "node_name"))
+        or node_or_none(_text(kubernetes, "host"))
+        or node_or_none(_text(_within(kubernetes, "node"), "name"))
+        or node_or_none(_text(_within(_within(raw, "resource"), "labels"), "node_name"))
+        or node_or_none(_text(_within(raw, "labels"), "compute.googleapis.com/resource_name"))
+        or node_or_none(_text(raw, "host"))
+        or node_or_none(_text(host, "name"))
+        or node_or_none(_text(host, "hostname"))
+        or node_or_none(_text(raw, "hostname"))
     )
 
 
@@ -285,7 +285,8 @@ def _within(raw: Mapping[str, msgspec.Raw], name: str) -> Mapping[str, msgspec.R
         return {}
 
 
-def _node(name: str | None) -> str | None:
+def node_or_none(name: str | None) -> str | None:
+    """The name of a node as an envelope gives it, unless it names nothing (`localhost`, `-`)."""
     if name is None or name.lower() in _NO_NODE or len(name) > MAX_NODE_LENGTH:
         return None
     return name

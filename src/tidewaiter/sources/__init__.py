@@ -32,7 +32,7 @@ class Skim(msgspec.Struct, frozen=True):
 
     prefixes: tuple[bytes, ...]
     """Openings of the records this skim is true for, e.g. `b'{"process_exec":{'`."""
-    keys: tuple[bytes, ...]
+    keys: tuple[bytes, ...] = ()
     """Openings of the JSON members that can name the record's container, up to and with the colon and any fixed
     nesting, e.g. `b'"docker":'` or `b'"container":{"id":'`."""
     guards: tuple[bytes, ...] = ()
@@ -42,6 +42,8 @@ class Skim(msgspec.Struct, frozen=True):
     """True: the values are pod names, not container ids."""
     bare: bool = False
     """True: a record without any of the keys cannot be about a container."""
+    words: tuple[bytes, ...] | None = None
+    """Where given: a record that holds none of these bytes, anywhere, has nothing to say, whatever else it holds."""
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +59,8 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     decode: Decode
     prefixes: tuple[bytes, ...] = ()
     """Openings that, in the producer's own compact JSON, identify it for certain. An optimisation only."""
+    openings: tuple[tuple[bytes, Callable[[bytes], bool]], ...] = ()
+    """As `prefixes`, where the opening alone is shared with others: the opening, and a quick test that is certain."""
     recognise: Callable[[Mapping[str, Any]], bool] | None = None
     """Whether a JSON object has this producer's shape; looks at key names and types, never at order or white space."""
     recognise_text: Callable[[bytes], bool] | None = None

@@ -204,12 +204,20 @@ def recognise_text(line: bytes) -> bool:
     return _TEXT.match(line) is not None
 
 
+_ENVELOPE = re.compile(rb'\{"timestamp":"[^"\\]{1,40}","namespace":"[^"\\]{0,80}","topic":"/')
+
+
+def _is_envelope(record: bytes) -> bool:
+    return _ENVELOPE.match(record) is not None
+
+
 SOURCE = Source(
     title="containerd events",
     log_sources=("containerd:events",),
     cannot_see="the digest behind an image name (unless a collector resolved it at once), whether a name came by pull, "
     "import or tag, who asked, failed pulls, and what an exec ran",
     decode=decode,
+    openings=((b'{"timestamp":"', _is_envelope),),
     recognise=recognise,
     recognise_text=recognise_text,
 )

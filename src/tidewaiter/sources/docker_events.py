@@ -226,12 +226,17 @@ def recognise_text(line: bytes) -> bool:
     return _TEXT.match(line) is not None
 
 
+def _is_engine_event(record: bytes) -> bool:
+    return b'"Type":"' in record and b'"Action":"' in record and b'"Actor":{' in record
+
+
 SOURCE = Source(
     title="Docker Engine events",
     log_sources=("docker:events",),
     cannot_see="which content a pulled tag stood for, who asked, failed pulls, and what a process did after it started",
     decode=decode,
     prefixes=(b'{"status":"exec_', *(f'{{"Type":"{kind}","Action":"'.encode() for kind in _TYPES)),
+    openings=((b'{"status":"', _is_engine_event),),
     recognise=recognise,
     recognise_text=recognise_text,
 )

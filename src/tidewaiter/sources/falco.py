@@ -15,6 +15,7 @@ Rules
 - `container.id` `host` or empty is no container, and then the `k8s.*` fields are not read either. "<NA>" is unknown.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Literal, TypedDict
@@ -48,6 +49,9 @@ _NO_UID = 2**32 - 1
 _LONGEST_IMAGE = 4096
 _MEMFD_RUNTIMES = ("memfd:runc", "memfd:crun", "/memfd:runc", "/memfd:crun")
 _DECODER = msgspec.json.Decoder(Alert)
+
+_FALCO_OPENING = re.compile(rb'\{(?:"uuid":"[^"\\]*",)?(?:"hostname":"[^"\\]*",)?"output":"')
+_FIELDS = b'"output_fields":{'
 
 
 def decode(record: bytes, where: Where) -> Iterable[Event]:
@@ -293,6 +297,10 @@ SOURCE = Source(
     decode=decode,
     recognise=_recognise,
     rank=30,
+    openings=(
+        (b'{"hostname":"', lambda record: _FALCO_OPENING.match(record) is not None and _FIELDS in record),
+        (b'{"uuid":"', lambda record: _FALCO_OPENING.match(record) is not None and _FIELDS in record),
+    ),
     skim=Skim(
         prefixes=(b'{"hostname":"', b'{"output":"', b'{"uuid":"'),
         keys=(b'"container.id":', b'"container.full_id":'),

@@ -110,6 +110,8 @@ _CONTAINER = msgspec.json.Decoder(_Container)
 _CONTAINER_INFO = msgspec.json.Decoder(_ContainerInfo)
 _REGISTERS = msgspec.json.Decoder(list[Scalar])
 
+_AUDIT_ID = re.compile(rb'\{"ID":"[0-9]{9,11}\.[0-9]{3}:')
+
 
 def recognise(record: Mapping[str, Any]) -> bool:
     """Whether an object is an audit event as LAUREL writes it: its `ID` is an audit stamp."""
@@ -246,6 +248,8 @@ SOURCE = Source(
     recognise=recognise,
     # Podman's events open in the same way. The keys hold an object, which no label of a podman event can: its
     # attributes are plain strings, so the skim is true for them too (no key, or a guard without its key: parse).
+    # Podman's events open with {"ID":" too, but a number of audit's form goes on like no container id.
+    openings=((b'{"ID":"', lambda record: _AUDIT_ID.match(record) is not None),),
     skim=Skim(
         prefixes=(b'{"ID":"',),
         keys=(b'"container":{"id":', b'"CONTAINER_INFO":{"ID":'),
