@@ -7,6 +7,10 @@ from typing import Any
 
 import pytest
 
+from tidewaiter.edge.read import read
+from tidewaiter.event import ContainerEvent
+from tidewaiter.sources import sources
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 # The benchmark is no part of the installed package: it is found beside the tests.
@@ -113,6 +117,22 @@ def test_what_the_truth_points_at_names_the_container(lines: list[bytes], truth:
             # What decoys of which nothing is reported do is done by another container, or another cluster's pod.
             if stage in named and not (stage == "behaviour" and entry["verdict"] is None):
                 assert named[stage], (entry["name"], stage)
+
+
+def test_the_sources_read_every_record(generated: Path) -> None:
+    """No record is a stranger to the project's own sources, none is rejected, and no node is unknown."""
+    decoders, seen, nodeless = sources(), set(), 0
+    for batch in read(str(generated / "events.jsonl")):
+        assert (batch.unrecognised, batch.rejected, batch.unread) == (0, 0, [])
+        for index, (name, record) in enumerate(zip(batch.sources, batch.records, strict=True)):
+            seen.add(name)
+            events = tuple(decoders[name].decode(record, batch.where(index)))
+            nodeless += sum(event.node is None for event in events if isinstance(event, ContainerEvent))
+    assert seen == {
+        "containerd_events", "containerd_journal", "cri", "docker_events", "docker_inspect", "falco", "hubble",
+        "kubernetes_audit", "kubernetes_pods", "laurel", "tetragon",
+    }  # fmt: skip
+    assert nodeless == 0
 
 
 def test_an_alerting_chain_is_whole(truth: dict[str, Any]) -> None:
