@@ -26,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     profiler = cProfile.Profile()
     status: object = 0
     sys.argv = ["tidewaiter", "hunt", str(chosen.file), "--policy", str(POLICY), "--format", "jsonl"]
-    with redirect_stdout(io.StringIO()):
+    with redirect_stdout(io.TextIOWrapper(io.BytesIO())):
         profiler.enable()
         try:
             tidewaiter()
