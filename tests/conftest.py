@@ -10,6 +10,7 @@ import pytest
 from tidewaiter.edge.batch import Batch
 from tidewaiter.edge.reader import Reader, ReadOptions
 from tidewaiter.edge.recognise import Recogniser
+from tidewaiter.edge.sieve import Sieve
 from tidewaiter.event import Event, Where
 from tidewaiter.sources import Source
 
@@ -96,7 +97,7 @@ class Account(msgspec.Struct):
             account.rejected += batch.rejected
             account.headers += batch.headers
             account.blank += batch.blank
-            account.skipped += batch.skipped
+            account.skipped += sum(batch.skipped.values())
             account.whys += [unread.why for unread in batch.unread]
             account.problems += batch.problems
         return account
@@ -107,7 +108,7 @@ ReadBytes = Callable[..., Account]
 
 @pytest.fixture(scope="session")
 def read_bytes(toys: Mapping[str, Source]) -> ReadBytes:
-    """Read bytes as one stream: `read_bytes(data, cuts=(), options=None, recogniser=None, may_skip=None)`."""
+    """Read bytes as one stream: `read_bytes(data, cuts=(), options=None, recogniser=None, sieve=None)`."""
     known = Recogniser(toys)
 
     def read(
@@ -115,9 +116,9 @@ def read_bytes(toys: Mapping[str, Source]) -> ReadBytes:
         cuts: Iterable[int] = (),
         options: ReadOptions | None = None,
         recogniser: Recogniser | None = None,
-        may_skip: Callable[[bytes], bool] | None = None,
+        sieve: Sieve | None = None,
     ) -> Account:
-        reader = Reader("stream", recogniser or known, options, may_skip)
+        reader = Reader("stream", recogniser or known, options, sieve)
         ends = [*sorted(min(cut, len(data)) for cut in cuts), len(data)]
         starts = [0, *ends[:-1]]
         batches = [reader.feed(data[start:end]) for start, end in zip(starts, ends, strict=True)]

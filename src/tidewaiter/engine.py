@@ -74,7 +74,8 @@ class Engine:
         need not be decoded."""
         self.quiet_pods: set[bytes] = set()
         """Names of pods all of whose containers are so."""
-        self._awaited: dict[int, str] = {}
+        self._awaited: dict[int, tuple[str, int]] = {}
+        """Event that waits -> source and weight of the record whose fate it is."""
         self.silenced = 0
 
     # ------------------------------------------------------------------------------------------ in
@@ -98,7 +99,7 @@ class Engine:
         self.ledger.note(source, fate, lines)
         if fate == "waiting":
             # The record's fate is that of its first waiting event.
-            self._awaited[id(waiting[0])] = source
+            self._awaited[id(waiting[0])] = (source, lines)
         if not self.live:
             self.activity.touched.clear()
             return []
@@ -111,9 +112,10 @@ class Engine:
     def _resolved(self, event: Event, outcome: Outcome) -> None:
         if outcome == "waiting":
             return
-        source = self._awaited.pop(id(event), None)
-        if source is not None:
-            self.ledger.move(source, "waiting", outcome)
+        awaited = self._awaited.pop(id(event), None)
+        if awaited is not None:
+            source, lines = awaited
+            self.ledger.move(source, "waiting", outcome, lines)
 
     # ------------------------------------------------------------------------------------------ what need not be read
 

@@ -4,12 +4,14 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
 import pytest
 
 from tidewaiter.edge import find, reader
 from tidewaiter.edge.reader import ReadOptions
 from tidewaiter.edge.recognise import Recogniser
-from tidewaiter.sources import Source
+from tidewaiter.edge.sieve import Sieve
+from tidewaiter.sources import Skim, Source
 
 FLAT = b'{"flat":1}'
 DEEP = b'{"deep":{"id":1}}'
@@ -100,10 +102,18 @@ def test_a_five_megabyte_line_is_a_record(read_bytes: Read) -> None:
     assert found(read_bytes(line + b"\n" + FLAT)) == [("deep", line, 1), ("flat", FLAT, 2)]
 
 
-def test_a_line_that_need_not_be_looked_into_is_counted(read_bytes: Read) -> None:
-    """Only lines whose opening no source claims are asked about."""
-    account = read_bytes(FLAT + b"\n" + DEEP + b"\n" + b"TEXT x\n", may_skip=lambda line: line.startswith(b'{"'))
-    assert (account.sources, account.skipped, account.lines) == (["flat", "text"], 1, 3)
+def test_a_line_that_need_not_be_read_is_counted(read_bytes: Read, toys: Mapping[str, Source]) -> None:
+    """What the sieve leaves out is counted by source, and the lines between keep their numbers."""
+    skim = Skim(prefixes=(b'{"deep":',), keys=(b'"id":',), guards=(b'"id"',))
+    sieve = Sieve({"deep": msgspec.structs.replace(toys["deep"], skim=skim)}, {b"0123456789ab"})
+    quiet, loud = b'{"deep":{"id":"0123456789ab"}}', b'{"deep":{"id":"ffffffffffff"}}'
+    data = b"\n".join((quiet, loud, b"TEXT x", b"", quiet, PRETTY, quiet, loud))
+    account = read_bytes(data, sieve=sieve)
+    lines = PRETTY.count(b"\n")
+    assert found(account)[:3] == [("deep", loud, 2), ("text", b"TEXT x", 3), ("deep", PRETTY, 6)]
+    assert found(account)[-1] == ("deep", loud, 8 + lines)
+    assert account.skipped + len(account.records) == 7
+    assert account.skipped >= 2
 
 
 # ------------------------------------------------------------------------------------------------ documents

@@ -22,6 +22,7 @@ FIRST_PROCESS_NS = 5_000_000_000
 _EVIDENCE_SHOWN = 24
 _SESSION_ROOT_NS = 30_000_000_000
 _RUNTIME_PARENTS = ("runc", "crun", "containerd-shim", "dockerd", "conmon", "systemd", "runsc", "kata", "docker-init")
+_SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "busybox"})
 _STRENGTHS = {"strong": 0, "weak": 1}
 _CONFIDENCES: tuple[Confidence, ...] = ("low", "medium", "high")
 _CONFIDENCE_OF = {"proven": 2, "by_name": 1, "unknown": 0, "conflicting": 0}
@@ -66,7 +67,7 @@ def _judge_trusted(case: Case, policy: TrustPolicy, behaviours: list[_Weighed]) 
         f"moved tag: {case.provenance.image.reference} stood for {moved} before",
         *_why(strong),
     )
-    title = f"Trusted reference {_image(case)} moved to new content, which {_did(strong[0])}"
+    title = f"Trusted reference {_image(case)} moved to new content, which {_did_most(strong)}"
     return _judgement(case, "suspicious", strong, reasons, title, policy)
 
 
@@ -100,7 +101,7 @@ def _judge_unvouched(
         reasons.append(f"capped by scope {effects.ceiling[1]}")
     decisive = (inside or strong or kept)[0]
     noun = {"untrusted": "Untrusted image", "unknown": "Image of unknown origin"}[trust.state]
-    title = f"{noun} {_image(case)} {_did(decisive)}"
+    title = f"{noun} {_image(case)} {_did_most(inside or strong or kept)}"
     return _judgement(case, verdict, kept, tuple(reasons), title, policy, decisive)
 
 
@@ -312,6 +313,21 @@ def _why(kept: list[_Weighed]) -> list[str]:
 def _image(case: Case) -> str:
     image = case.provenance.image
     return image.reference or image.config_digest or "(unnamed)"
+
+
+def _did_most(behaviours: list[_Weighed]) -> str:
+    """The most telling things that were done: a program that is more than a shell, and where it connected."""
+    told: list[str] = []
+    for kinds in (("drift", "exec"), ("egress",), ("session", "policy")):
+        alike = [b for b in behaviours if b.shown.kind in kinds]
+        alike.sort(key=lambda b: (b.shown.kind != kinds[0], _is_plain_shell(b), b.time_ns))
+        told += [_did(b) for b in alike[:1]] if kinds[0] not in ("session",) or not told else []
+    return " and ".join(told)
+
+
+def _is_plain_shell(behaviour: _Weighed) -> bool:
+    words = behaviour.shown.what.split()
+    return bool(words) and basename(words[0]) in _SHELLS
 
 
 def _did(behaviour: _Weighed) -> str:

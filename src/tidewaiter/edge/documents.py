@@ -6,6 +6,9 @@ Rules
   Whether the value is JSON is for the decoder to say. Lines that are no JSON break the document at once, so that one
   line that was cut short does not swallow the lines behind it (RFC 8259: a string holds no raw line feed, an object's
   value follows a colon, an array's element an opening bracket or a comma).
+- Elements that are written alike are not looked through one by one: what lies between two separators as they were
+  seen before is decoded as a list at once, without its values. If that is JSON, the separators were the array's own,
+  since brackets and quotes balance nowhere else; if not, nothing was concluded.
 """
 
 import re
@@ -15,9 +18,12 @@ import msgspec
 from tidewaiter.edge.lines import LINE_LIMIT_BYTES
 
 DOCUMENT_LIMIT_BYTES = 256 * 1024 * 1024
-MAX_DEPTH = 256
+MAX_DEPTH = 2000
+"""Deeper than any decoder goes, so that depth is the decoder's to judge."""
 SAMPLE_BYTES = 256
 _FIRST_STEP_BYTES = 4096
+_MAX_SEPARATOR_BYTES = 256
+_LEAPS = 8
 _LAST_STEP_BYTES = 256 * 1024
 
 _FILL = rb"[ \t\r\n:,0-9eEtrufalsn.+\-]*+"
@@ -71,23 +77,26 @@ class Document:
         self._last = 0  # the last character that is not white space, for the grammar at the next bracket
         self._is_in_string = False
         self._elements = 0
+        self._separator: bytes | None = None  # what stood between the last two elements, with both their brackets
+        self._leapt = 0  # length of the buffer at the last leap that failed
+        self._step = _FIRST_STEP_BYTES
         self._dropped: bytes | None = None  # beginning of a value that passed its limit
         self._values: list[Value] = []
 
-    def feed(self, data: bytes, position: int = 0) -> tuple[int, list[Value]]:
+    def feed(self, data: bytes | memoryview, position: int = 0) -> tuple[int, list[Value]]:
         """Read on at `data[position]`; give the position reached and the values completed on the way.
 
         Reading stops where the document closes or breaks, and where there are values to take away; otherwise at the
         end of `data`.
         """
-        step = _FIRST_STEP_BYTES
         while position < len(data) and not self.is_ended and not self._values:
-            self._buffer += data[position : position + step]
-            position = min(position + step, len(data))
-            step = min(step * 2, _LAST_STEP_BYTES)
+            self._buffer += data[position : position + self._step]
+            position = min(position + self._step, len(data))
+            self._step = min(self._step * 2, _LAST_STEP_BYTES)
             self._scan()
             if self.is_closed:
                 position -= len(self._buffer) - self._at
+                self._buffer.clear()
             elif not self.is_broken:
                 self._trim()
         values, self._values = self._values, []
@@ -113,12 +122,12 @@ class Document:
                 end = found.end()
                 self._note_last(end - 1)
                 bracket = buffer[end - 1]
+                self._at = end
                 if bracket in _OPENING:
                     self._open(bracket, end - 1)
                 else:
                     self._close(bracket, end)
                 self._last = bracket
-                self._at = end
                 continue
             found = _TO_FILL_END.match(buffer, self._at)
             end = found.end() if found is not None else self._at
@@ -176,6 +185,8 @@ class Document:
             self._end_gap(end - 1, is_last=True)
         elif len(stack) == 1 + self.is_array:
             self._hand_over(end)
+            if self._separator is not None and len(self._buffer) != self._leapt:
+                self._leap()
         if not self.is_broken:
             stack.pop()
             self.is_closed = not stack
@@ -186,10 +197,35 @@ class Document:
         elif end - self._start > self._most:
             value = Value(self._beginning(end), self.line, self.is_array, is_too_long=True)
         else:
-            value = Value(bytes(self._buffer[self._start : end]), self.line, self.is_array)
+            value = Value(self._bytes(self._start, end), self.line, self.is_array)
         self._values.append(value)
         self._elements += 1
         self._advance(end)
+
+    def _leap(self) -> None:
+        """Hand over the elements up to the last separator in the buffer, all at once."""
+        buffer, separator, limit = self._buffer, self._separator or b"", len(self._buffer)
+        begin = self._start + len(separator) - 2
+        if not buffer.startswith(separator[1:-1], self._start):
+            return
+        for _ in range(_LEAPS):
+            end = buffer.rfind(separator, begin, limit) + 1
+            if end <= begin:
+                break
+            try:
+                raws = _RAW_ARRAY.decode(b"[%b]" % self._bytes(begin, end))
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                limit = end
+                continue
+            for record in map(bytes, raws):
+                is_too_long = len(record) > self._most
+                kept = record[:SAMPLE_BYTES] if is_too_long else record
+                self._values.append(Value(kept, self.line, is_element=True, is_too_long=is_too_long))
+            self._elements += len(raws)
+            self._advance(end)
+            self._at = end
+            return
+        self._leapt = len(buffer)
 
     def _end_gap(self, at: int, *, is_last: bool) -> None:
         """Between two elements stands a comma; numbers, strings and words there are elements themselves."""
@@ -210,6 +246,8 @@ class Document:
         except (msgspec.DecodeError, UnicodeDecodeError):
             self.is_broken = True
             return
+        if self._elements and not is_last and not scalars and at - self._start < _MAX_SEPARATOR_BYTES:
+            self._separator = self._bytes(self._start - 1, at + 1) if self._start else None
         self._values += [Value(bytes(scalar), self.line, is_element=True) for scalar in scalars]
         self._elements += len(scalars)
         self._advance(at)
@@ -219,7 +257,11 @@ class Document:
         return self._element_limit if self.is_array else self._limit
 
     def _beginning(self, end: int) -> bytes:
-        return bytes(self._buffer[self._start : min(end, self._start + SAMPLE_BYTES)])
+        return self._bytes(self._start, min(end, self._start + SAMPLE_BYTES))
+
+    def _bytes(self, start: int, end: int) -> bytes:
+        with memoryview(self._buffer) as view:
+            return bytes(view[start:end])
 
     def _advance(self, to: int) -> None:
         """What comes before `to` is dealt with."""
