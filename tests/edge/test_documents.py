@@ -77,7 +77,7 @@ def test_arrays_of_all_kinds(text: bytes, elements: list[bytes]) -> None:
     b"[,{}]",
     b'{"a":1]',
     b'{"escaped":"line\\\nfeed"}',
-    b'{"x":' * 300,
+    b'{"x":' * 3000,
 ])  # fmt: skip
 @pytest.mark.parametrize("step", [0, 1, 5])
 def test_what_is_no_json_breaks_the_document(text: bytes, step: int) -> None:
@@ -114,6 +114,28 @@ def test_scalars_beyond_the_limit_are_one_value_too_long() -> None:
     values, _, document = read(b"[" + b"1," * 100 + b'{"a":1}]', 10, element_limit=50)
     assert [value.is_too_long for value in values] == [True, False]
     assert document.is_closed
+
+
+@pytest.mark.parametrize("separator", [b",", b", ", b",\n  ", b"\n,\n\n"])
+@pytest.mark.parametrize("step", [0, 1000, 7])
+def test_elements_that_are_written_alike_are_read_at_once_and_alike(separator: bytes, step: int) -> None:
+    """Whatever looks like the separator inside an element is not taken for it."""
+    inner = b"{}" + separator + b"{}"
+    elements = [
+        b'{"number":%d,"list":[%b],"text":"}%b{"}' % (number, inner, separator.replace(b"\n", b"\\n"))
+        for number in range(300)
+    ]
+    text = b"[" + separator.join(elements) + b"]"
+    values, rest, document = read(text + b"\nx", step)
+    assert [value.record for value in values] == elements
+    assert (rest, document.line) == (b"\nx", 1 + text.count(b"\n"))
+
+
+def test_a_value_too_long_among_many_is_told_apart() -> None:
+    """Also where many are read at once."""
+    elements = [b'{"x":"%b"}' % (b"y" * (100 if number % 10 == 5 else 1)) for number in range(200)]
+    values, _, _ = read(b"[" + b",".join(elements) + b"]", element_limit=50)
+    assert [value.is_too_long for value in values] == [number % 10 == 5 for number in range(200)]
 
 
 @pytest.mark.parametrize(("line", "is_array"), [

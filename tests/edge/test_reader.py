@@ -223,8 +223,8 @@ def test_a_list_longer_than_a_line_may_be_is_read(read_bytes: Read) -> None:
 def test_a_broken_value_beyond_the_limit_is_one_line(read_bytes: Read) -> None:
     """The rest of the line is dropped, wherever it broke."""
     options = ReadOptions(line_limit_bytes=64)
-    for text in (b'{"a":' + b"x" * 200, b"[{}" + b"{}" * 200, b'{"a":1}' * 100 + b"{", b"[" * 300):
-        for cuts in (range(0), range(0, 1000, 13)):
+    for text in (b'{"a":' + b"x" * 200, b"[{}" + b"{}" * 200, b'{"a":1}' * 100 + b"{", b"[" * 3000):
+        for cuts in (range(0), range(0, 5000, 13)):
             account = read_bytes(text + b"\n" + FLAT + b"\n", cuts, options)
             assert found(account) == [("flat", FLAT, 2)]
 

@@ -246,8 +246,8 @@ class Document:
         except (msgspec.DecodeError, UnicodeDecodeError):
             self.is_broken = True
             return
-        if self._elements and not is_last and not scalars and at - self._start < _MAX_SEPARATOR_BYTES:
-            self._separator = self._bytes(self._start - 1, at + 1) if self._start else None
+        if self._elements and self._start and not is_last and not scalars and at - self._start < _MAX_SEPARATOR_BYTES:
+            self._separator = self._bytes(self._start - 1, at + 1)
         self._values += [Value(bytes(scalar), self.line, is_element=True) for scalar in scalars]
         self._elements += len(scalars)
         self._advance(at)

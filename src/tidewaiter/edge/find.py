@@ -67,13 +67,16 @@ class Finder:
     def entries(self) -> tuple[Callable[[str], None], Callable[[bytes], None], Callable[[int], None]]:
         """What adds a source, a record and an offset to the batch: for a loop that adds all three for each record.
 
-        What they add may not need gathering.
+        What they add may not need gathering, and `leave_header` is the caller's to say.
         """
-        self._is_in_header = False
         if isinstance(self._offsets, range):
             self._offsets = list(self._offsets)
         batch = self._batch
         return batch.sources.append, batch.records.append, self._offsets.append
+
+    def leave_header(self) -> None:
+        """Say that a record came: a header line behind it begins a new header."""
+        self._is_in_header = False
 
     def add_lines(self, names: Sequence[str | None], lines: list[bytes], numbers: Sequence[int]) -> None:
         """Take whole lines with known sources, none of which need gathering."""
@@ -239,7 +242,7 @@ class Finder:
         if self._find(record, context) != "found":
             self.miss(whole.offset, record, weight)
 
-    def _find_elements(self, wrapped: Wrapped, elements: bytes, context: _Context) -> bool:
+    def _find_elements(self, wrapped: Wrapped, elements: memoryview, context: _Context) -> bool:
         """Take the elements of a list. Counts those that nobody knows if it is a list for certain."""
         inside = context.within(wrapped.node, is_own=wrapped.is_list)
         document = Document(0, element_limit=RECORD_LIMIT_BYTES)
@@ -266,7 +269,7 @@ class Finder:
         self._batch.unrecognised += counts["unrecognised"]
         self._batch.rejected += counts["broken"]
         if excess:
-            self.reject(context.offset, elements, f"a list of more than {MAX_ELEMENTS} elements", excess)
+            self.reject(context.offset, bytes(elements[:1000]), f"a list of more than {MAX_ELEMENTS} elements", excess)
         if not any(counts.values()):
             self.count_blank()
         return True

@@ -152,6 +152,8 @@ class Reader:
         add_source, add_record, add_offset = self._find.entries()
         for index, (number, name, line) in enumerate(zip(numbers, names, lines, strict=True)):
             if name is None:
+                if index and names[index - 1] is not None:
+                    self._find.leave_header()
                 self._take_line(line, number)
                 if self._document is not None:
                     return index
@@ -161,6 +163,8 @@ class Reader:
                 add_source(name)
                 add_record(line)
                 add_offset(number)
+        if names[-1] is not None:
+            self._find.leave_header()
         return None
 
     def _take_line(self, line: bytes, number: int) -> None:

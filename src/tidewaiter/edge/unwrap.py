@@ -44,7 +44,7 @@ class Wrapped(msgspec.Struct, frozen=True):
 
     payloads: tuple[bytes, ...] = ()
     """Texts or JSON objects of which one may be the record, the likeliest first."""
-    elements: bytes | None = None
+    elements: memoryview | None = None
     """A JSON array whose elements are records."""
     is_list: bool = False
     """Whether the record says of itself that it is a list (`kind: PodList`)."""
@@ -154,7 +154,7 @@ def unwrap_object(found: Members) -> Wrapped | None:
     raw = found.raw
     present = raw.keys() & _CARRIERS.keys()
     for name in _LISTS:
-        if name in present and (elements := bytes(raw[name])).startswith(b"["):
+        if name in present and bytes((elements := memoryview(raw[name]))[:1]) == b"[":
             kind = _text(raw, "kind") or ""
             is_list = kind.endswith("List") and name == "items"
             members = _members(kind, _text(raw, "apiVersion") or "") if is_list else b""
