@@ -64,9 +64,9 @@ class Activity:
         time_ns = event.time_ns or 0
         self.directory.identify(chain, event)
         chain.see(time_ns)
-        self.learn_pid(event, event.pid, time_ns, chain)
-        if event.pid is not None and event.parent_pid is not None and len(chain.lineage) < _LINEAGE_KEPT:
-            chain.lineage = tuple(sorted({*chain.lineage, (event.pid, event.parent_pid)}))
+        if event.container_id is None and event.container_id_prefix is None:
+            # Found by its parent: its own children will be found by it.
+            self.learn_pid(event, event.pid, time_ns, chain)
         action = Action(
             time_ns=time_ns,
             kind="exec",
@@ -232,7 +232,11 @@ class Activity:
         return None
 
     def _act(self, chain: Chain, action: Action) -> Outcome:
-        if self._settles(chain, self.now_ns) or row_of(action, self.policy) is None:
+        if self._settles(chain, self.now_ns):
+            return "irrelevant"
+        if row_of(action, self.policy) is None:
+            if action.pid and action.parent_pid and len(chain.lineage) < _LINEAGE_KEPT:
+                chain.lineage = tuple(sorted({*chain.lineage, (action.pid, action.parent_pid)}))
             return "irrelevant"
         self.touched.append(chain)
         return "used" if chain.act(action) else "duplicate"

@@ -11,7 +11,7 @@ Rules
 
 from collections.abc import Callable, Iterator
 
-from tidewaiter.chain import Chain
+from tidewaiter.chain import Chain, shared_text
 from tidewaiter.cluster import ClusterState
 from tidewaiter.digest import is_hex
 from tidewaiter.event import ContainerEvent
@@ -175,7 +175,7 @@ class Directory:
         key = container_id if is_full_id(container_id) else chosen_key(event)
         chain = Chain(key=key, cluster=cluster.name, node=node.name)
         chain.container_id = container_id
-        chain.named_by = (event.node or NODELESS,)
+        chain.named_by = (shared_text(event.node or NODELESS),)
         node.chains[key] = chain
         self._enter(chain)
         self.make_room(chain)
@@ -214,7 +214,7 @@ class Directory:
                 chain.node = here.name
             elif here is not there:
                 self._merge(cluster, here, there)
-        chain.named_by = tuple(sorted({*chain.named_by, name}))
+        chain.named_by = tuple(sorted({*chain.named_by, shared_text(name)}))
         return chain
 
     def _merge(self, cluster: ClusterState, one: NodeState, other: NodeState) -> None:

@@ -5,18 +5,17 @@ from tidewaiter.alert import stable_id
 GAP_NS = 24 * 3600 * 1_000_000_000
 
 
-def incidents(alerts: list[tuple[int, str]]) -> list[str]:
-    """The incident id of each (time_ns, incident key), in the order given.
+class Incidents:
+    """Names the incident of each alert; the alerts must come in order of time."""
 
-    Alerts of one key belong together until a day passes without one. The id depends on the key and on the day-free
-    stretch's first alert, so it does not change with the order of arrival.
-    """
-    first: dict[str, int] = {}
-    last: dict[str, int] = {}
-    found: dict[int, str] = {}
-    for place, (time_ns, key) in sorted(enumerate(alerts), key=lambda entry: entry[1]):
-        if key not in last or time_ns - last[key] > GAP_NS:
-            first[key] = time_ns
-        last[key] = time_ns
-        found[place] = stable_id(key, str(first[key]))
-    return [found[place] for place in range(len(alerts))]
+    def __init__(self) -> None:
+        self._stretches: dict[str, tuple[int, int]] = {}
+        """Incident key -> time of the first and of the last alert of the present stretch."""
+
+    def of(self, time_ns: int, key: str) -> str:
+        """The incident's id: it depends on the key and on the first alert of a stretch without a gap of a day."""
+        first_ns, last_ns = self._stretches.get(key, (time_ns, time_ns))
+        if time_ns - last_ns > GAP_NS:
+            first_ns = time_ns
+        self._stretches[key] = (first_ns, time_ns)
+        return stable_id(key, str(first_ns))

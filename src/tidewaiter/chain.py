@@ -7,6 +7,7 @@ Rules
 """
 
 from bisect import bisect_left
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Protocol, TypeVar
 
@@ -175,11 +176,11 @@ class Chain(msgspec.Struct):
     """(time_ns, exe, argv, parent exe) of the earliest exec seen in the container."""
     actions: tuple[Action, ...] = ()
     actions_omitted: int = 0
-    given_up: set[int] = msgspec.field(default_factory=set)
+    given_up: tuple[int, ...] = ()
     """Fingerprints of actions that were counted as omitted, so that a second delivery is not counted again."""
     sessions: tuple[Session, ...] = ()
     lineage: tuple[tuple[int, int], ...] = ()
-    """(pid, parent pid) of processes in a container that somebody attached to; bounded."""
+    """(pid, parent pid) of processes that are no actions, to follow a session's processes through them; bounded."""
     is_settled: bool = False
     """Trusted and old enough that late records cannot change it: its actions are no longer kept."""
     checked_ns: int = 0
@@ -214,7 +215,7 @@ class Chain(msgspec.Struct):
     def sight(self, stage: str, time_ns: int, where: Where, detail: str) -> bool:
         """Add a stage. Gives back whether it was new."""
         self.see(time_ns)
-        new = Sighting(time_ns, stage, where.source, detail, where.stream, where.offset)
+        new = Sighting(time_ns, stage, where.source, shared_text(detail), where.stream, where.offset)
         self.sightings, duplicate, _ = insert(self.sightings, new, _STAGES_KEPT, _STAGES_KEPT)
         return not duplicate
 
@@ -233,13 +234,13 @@ class Chain(msgspec.Struct):
         if fingerprint in self.given_up:
             return False
         if len(self.given_up) < _GIVEN_UP_KEPT:
-            self.given_up.add(fingerprint)
+            self.given_up = (*self.given_up, fingerprint)
         self.actions_omitted += 1
         return True
 
     def claim(self, source: str, image: ImageClaim, time_ns: int = 0) -> None:
         """Take in what a source said about the image, once."""
-        new = Claim(source, image, time_ns)
+        new = _shared_claim(Claim(source, image, time_ns))
         if new not in self.claims and len(self.claims) < 16:
             self.claims = tuple(sorted((*self.claims, new), key=repr))
 
@@ -323,6 +324,18 @@ def _by_order(action: Action) -> tuple[Any, ...]:
 
 
 def _smaller(known: str | None, told: str | None) -> str | None:
-    if told is None or known is None:
-        return known if told is None else told
-    return known if known <= told else told
+    if told is None or known == told:
+        return known
+    # Many containers share a namespace, a workload, a runtime: one text for all of them.
+    return shared_text(told) if known is None else min(known, told)
+
+
+@lru_cache(maxsize=16_384)
+def shared_text(text: str) -> str:
+    """The text itself, as one object for all who keep it: thousands of containers share a reference or a node."""
+    return text
+
+
+@lru_cache(maxsize=16_384)
+def _shared_claim(claim: Claim) -> Claim:
+    return claim

@@ -11,7 +11,7 @@ import msgspec
 from tidewaiter.activity import Activity, Outcome
 from tidewaiter.alert import Alert, ContainerShown, Output, Summary
 from tidewaiter.attribution import Directory, is_full_id
-from tidewaiter.campaign import incidents
+from tidewaiter.campaign import Incidents
 from tidewaiter.case import Case, gather
 from tidewaiter.chain import Chain
 from tidewaiter.cluster import ClusterState
@@ -159,20 +159,22 @@ class Engine:
         chains, lost = judged_chains(self.directory)
         for source, records in lost.items():
             self.ledger.move(source, "used", "unattributed", records)
-        found: list[tuple[int, str, str, Chain]] = []
+        found: list[tuple[int, str, Chain]] = []
         self.silenced = 0
         for chain in chains:
             case, judgement = self._judge(chain)
             if judgement.verdict in ("alert", "suspicious"):
-                found.append((judgement.time_ns, incident_key(case, self.analytic), chain.key, chain))
+                found.append((judgement.time_ns, chain.key, chain))
             else:
                 self.silenced += judgement.verdict == "silenced"
             if containers and not chain.is_sandbox:
                 yield to_container(case, judgement)
-        found.sort(key=lambda entry: entry[:3])
-        named = incidents([(time_ns, key) for time_ns, key, _, _ in found])
-        for (_, _, _, chain), incident in zip(found, named, strict=True):
+        # Judged twice, so that not all alerts of a large hunt are held at once.
+        found.sort(key=lambda entry: (entry[0], entry[1], entry[2].cluster))
+        incidents = Incidents()
+        for _, _, chain in found:
             case, judgement = self._judge(chain)
+            incident = incidents.of(judgement.time_ns, incident_key(case, self.analytic))
             yield to_alert(case, judgement, self.analytic, incident)
 
     def summary(self, complete: bool, alerts: int, suspicious: int) -> Summary:
@@ -215,7 +217,7 @@ class Engine:
         case, judgement = self._judge(chain)
         if judgement.verdict in ("alert", "suspicious"):
             key = incident_key(case, self.analytic)
-            alert = to_alert(case, judgement, self.analytic, incidents([(judgement.time_ns, key)])[0])
+            alert = to_alert(case, judgement, self.analytic, Incidents().of(judgement.time_ns, key))
         elif chain.revision >= 0:
             alert = to_alert(case, judgement, self.analytic, incident_key(case, self.analytic))
             alert = msgspec.structs.replace(alert, verdict="withdrawn")

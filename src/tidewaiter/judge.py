@@ -58,7 +58,8 @@ class Analytic(msgspec.Struct, frozen=True, kw_only=True):
     triage: tuple[str, ...]
     judge: Callable[[Case, TrustPolicy], Judgement]
     keeps_quiet: Callable[[Provenance], bool]
-    """Whether a container with such an image can come to nothing whatever else the container does: then its behaviour need not be read."""
+    """Whether a container with such an image can come to nothing whatever else it does, so that its behaviour need not
+    be read."""
 
 
 def alert_id(case: Case, analytic: Analytic) -> str:

@@ -1,0 +1,189 @@
+"""Turns what a container did into AN0691's behaviours: rules 2, 3 and 5, each behaviour with its row, weight and place.
+
+The weights are settings of the policy (`behaviours`); the row that gave a weight is told with each behaviour.
+"""
+
+from posixpath import basename
+
+import msgspec
+
+from tidewaiter.alert import BehaviourShown, Evidence, format_time
+from tidewaiter.behaviour import describe, egress_row, exec_row, is_declared, program_names
+from tidewaiter.case import Case
+from tidewaiter.chain import Action, Session
+from tidewaiter.correlate import is_human
+from tidewaiter.policy import Effects, TrustPolicy
+
+FIRST_PROCESS_NS = 5_000_000_000
+"""A process this soon after the start is taken for the container's first where the image config is not known."""
+_SESSION_ROOT_NS = 30_000_000_000
+_RUNTIME_PARENTS = ("runc", "crun", "containerd-shim", "dockerd", "conmon", "systemd", "runsc", "kata", "docker-init")
+
+
+class Weighed(msgspec.Struct, frozen=True):
+    """One behaviour with its weight and its place in time."""
+
+    shown: BehaviourShown
+    time_ns: int
+    evidence: Evidence
+    place: str
+    """`inside` the window, `late` after it, or `early` before anything was seen of the container."""
+
+
+def behaviours_of(case: Case, policy: TrustPolicy) -> list[Weighed]:
+    chain = case.chain
+    found: list[Weighed] = []
+    in_session = _session_pids(case)
+    for action in chain.actions:
+        found += _weigh(case, policy, action, "container", in_session)
+    for action in case.pod_actions:
+        found += _weigh(case, policy, action, "pod", in_session)
+    for session in case.sessions:
+        found += _weigh_session(case, policy, session)
+    return found
+
+
+def _weigh(case: Case, policy: TrustPolicy, action: Action, attribution: str, sessions: set[int]) -> list[Weighed]:
+    if action.kind == "exec":
+        row = exec_row(action, policy)
+        if row == "suspicious_binary":
+            if is_declared(action, case.declared, case.probes) or _is_first_process(case, action, policy):
+                row = "declared_binary"
+            elif _in_session(case, action, sessions):
+                row = "interactive_session"
+    elif action.dst_port == 53 and action.dst_ip in case.chain.dns_servers:
+        row = None
+    else:
+        row = egress_row(action, policy)
+    if row is None:
+        return []
+    kind = "drift" if row == "written_binary" else "exec" if action.kind == "exec" else "egress"
+    what = describe(action) + (" (refused)" if action.is_refused else "")
+    return _weighed(case, policy, row, kind, what, action.time_ns, attribution, action)
+
+
+def _weigh_session(case: Case, policy: TrustPolicy, session: Session) -> list[Weighed]:
+    command = " ".join(session.command)
+    if session.user is not None and is_human(session.user.name):
+        what = f"{session.user.name} attached: {command or 'no command told'}"
+        return _weighed(case, policy, "interactive_session", "session", what, session.time_ns, "container", session)
+    if not session.command:
+        return []
+    # Nobody is named: what was run this way counts like any other process.
+    where = Action(session.time_ns, "exec", session.source, session.stream, session.offset, None, session.command)
+    if exec_row(where, policy) is None or is_declared(where, case.declared, case.probes):
+        return []
+    return _weighed(case, policy, "suspicious_binary", "exec", command, session.time_ns, "container", session)
+
+
+def _weighed(
+    case: Case,
+    policy: TrustPolicy,
+    row: str,
+    kind: str,
+    what: str,
+    time_ns: int,
+    attribution: str,
+    action: Action | Session | None,
+) -> list[Weighed]:
+    strength = getattr(policy.behaviours, row)
+    if strength == "none":
+        return []
+    shown = BehaviourShown(
+        kind=kind,  # type: ignore[arg-type]  # one of the literals by construction above
+        strength=strength,
+        what=what,
+        time=format_time(time_ns),
+        attribution="pod" if attribution == "pod" else "container",
+        name=action.dst_name if isinstance(action, Action) else None,
+        protocol=action.protocol if isinstance(action, Action) else None,
+        reason=row,
+    )
+    record = f"{action.stream}:{action.offset}" if action is not None else ""
+    evidence = Evidence("behaviour", shown.time, action.source if action is not None else "", record, what)
+    return [Weighed(shown, time_ns, evidence, _place(case, time_ns, policy))]
+
+
+def _place(case: Case, time_ns: int, policy: TrustPolicy) -> str:
+    """Where a behaviour lies to the window of the latest start (else create, else first sighting) before it."""
+    chain = case.chain
+    for anchors in (chain.starts_ns, chain.creates_ns, (case.asked_ns,), (chain.first_seen_ns,)):
+        known = [anchor for anchor in anchors if anchor]
+        if not known:
+            continue
+        before = [anchor for anchor in known if anchor <= time_ns + policy.clock_skew_ns]
+        if not before:
+            return "early"
+        return "inside" if time_ns - before[-1] <= policy.time_window_ns else "late"
+    return "inside"
+
+
+def _is_first_process(case: Case, action: Action, policy: TrustPolicy) -> bool:
+    """Rule 5: where the image config is not known, the container's first process is treated as declared."""
+    first = case.chain.first_process
+    if case.declared is not None or first is None or not case.chain.starts_ns:
+        return False
+    if (action.time_ns, action.exe or "", action.args, action.parent_exe or "") != first:
+        return False
+    parent = basename(action.parent_exe or "")
+    if parent and not parent.startswith(_RUNTIME_PARENTS):
+        return False
+    return any(-policy.clock_skew_ns <= action.time_ns - start <= FIRST_PROCESS_NS for start in case.chain.starts_ns)
+
+
+def _session_pids(case: Case) -> set[int]:
+    """Processes of sessions by named humans: those that run the session's command, and all below them."""
+    roots: set[int] = set()
+    for session in case.sessions:
+        if session.user is None or not is_human(session.user.name):
+            continue
+        for action in case.chain.actions:
+            soon = abs(action.time_ns - session.time_ns) <= _SESSION_ROOT_NS
+            if soon and action.pid is not None and _runs(action, session.command):
+                roots.add(action.pid)
+    born = [*case.chain.lineage, *((a.pid, a.parent_pid) for a in case.chain.actions if a.pid and a.parent_pid)]
+    grown = True
+    while grown and roots:
+        below = {pid for pid, parent in born if parent in roots and pid not in roots}
+        grown = bool(below)
+        roots |= below
+    return roots
+
+
+def _in_session(case: Case, action: Action, pids: set[int]) -> bool:
+    if action.pid is not None and action.pid in pids:
+        return True
+    return any(
+        session.user is not None
+        and is_human(session.user.name)
+        and abs(action.time_ns - session.time_ns) <= _SESSION_ROOT_NS
+        and _runs(action, session.command)
+        for session in case.sessions
+    )
+
+
+def _runs(action: Action, command: tuple[str, ...]) -> bool:
+    if not command or not action.args:
+        return False
+    same_name = basename(command[0]) in program_names(action) | {basename(action.args[0])}
+    return same_name and " ".join(action.args[1:]).split() == " ".join(command[1:]).split()
+
+
+def broken_policy(case: Case, effects: Effects, policy: TrustPolicy) -> list[Weighed]:
+    """Rule 3: a `require` or `forbid` of a scope was broken."""
+    found: list[str] = []
+    if effects.require is not None:
+        found.append(f"scope {effects.require[1]} requires a trusted image")
+    reference, spec = case.provenance.reference, case.spec
+    broken = {
+        "mutable_tag": reference is not None and reference.is_mutable_tag,
+        "privileged": case.is_privileged(),
+        "host_root_mount": case.has_host_root(),
+        "host_pid": case.host_pid,
+        "always_pull": spec is not None and spec.image_pull_policy == "Always",
+    }
+    found += [f"scope {scope} forbids {thing}" for thing, scope in effects.forbid if broken[thing]]
+    at_ns = next(iter(case.chain.creates_ns or case.chain.starts_ns), case.asked_ns or case.chain.first_seen_ns or 0)
+    return [
+        b for what in found for b in _weighed(case, policy, "policy_broken", "policy", what, at_ns, "container", None)
+    ]
