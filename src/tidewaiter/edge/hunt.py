@@ -4,10 +4,11 @@ Files are read side by side in event time (`merge.py`), so that file boundaries 
 engine is told how far all streams are read.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
+from tidewaiter.edge.ahead import AnnouncedSet, is_worthwhile, read_ahead
 from tidewaiter.edge.batch import Batch, Unread
 from tidewaiter.edge.merge import SPAN_NS, Merge
 from tidewaiter.edge.read import Stream, recogniser_of
@@ -58,6 +59,8 @@ class Hunt:
         self._since_ns, self._until_ns = since_ns, until_ns
         self._on_progress = on_progress or (lambda stream, position, records: None)
         recogniser = recogniser_of(source)
+        self._quick = quick
+        engine.quiet = AnnouncedSet()
         sieve = Sieve(recogniser.sources, engine.quiet) if quick else None
         self._streams = [Stream(path, recogniser, options, sieve) for path in paths]
         self._decoders: dict[str, Decode] = {name: source.decode for name, source in sources().items()}
@@ -72,7 +75,7 @@ class Hunt:
 
     def run(self) -> None:
         """Read everything into the engine."""
-        for batch in Merge(self._streams, self._time_of):
+        for batch in self._batches():
             self._take(batch)
             latest_ns = self._feed(batch)
             if latest_ns > SPAN_NS:
@@ -81,6 +84,13 @@ class Hunt:
         for stream in self._streams:
             if stream.name not in self._recognised and stream.name in self._first_unread:
                 self.strangers[stream.name] = self._first_unread[stream.name]
+
+    def _batches(self) -> Iterator[Batch]:
+        """All streams, side by side in event time; large ones are read by a process of their own."""
+        size_bytes = sum(stream.size_bytes() for stream in self._streams)
+        if self._quick and is_worthwhile(size_bytes) and isinstance(self.engine.quiet, AnnouncedSet):
+            return read_ahead(lambda: Merge(self._streams, self._time_of), self.engine.quiet)
+        return iter(Merge(self._streams, self._time_of))
 
     def _take(self, batch: Batch) -> None:
         """Account for what the reader could not hand on."""

@@ -32,6 +32,14 @@ class Stream:
         self._options = options or ReadOptions()
         self._sieve = sieve
 
+    def size_bytes(self) -> int:
+        """Size of the file; 0 where that is not known before it is read."""
+        try:
+            found = os.stat(self.path)
+        except OSError:
+            return 0
+        return found.st_size if self.path != STDIN and stat.S_ISREG(found.st_mode) else 0
+
     def head(self) -> Batch | None:
         """The records in the first 64 KiB, read apart from `__iter__`; None where that would use them up."""
         try:

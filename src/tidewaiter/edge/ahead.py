@@ -1,0 +1,144 @@
+"""Turns batches that a child process reads into batches for the run loop, so that reading and judging overlap.
+
+The child does what needs no judgement: reading, decompressing, recognising, and leaving out what the sieve may leave
+out. For that it is told, one way, which containers have settled; that it learns so a little late only means that it
+hands on more than it need. The other way come the batches, in the very order in which one process would read them.
+"""
+
+import fcntl
+import os
+import select
+import signal
+import struct
+from collections.abc import Callable, Iterable, Iterator
+from typing import BinaryIO
+
+import msgspec
+
+from tidewaiter.edge.batch import Batch
+
+SMALLEST_BYTES = 16 * 1024 * 1024
+"""Below this a second process costs more than it saves."""
+_PIPE_BYTES = 1024 * 1024
+_LENGTH = struct.Struct("!I")
+_encoder = msgspec.msgpack.Encoder()
+_batches = msgspec.msgpack.Decoder(Batch)
+_changes = msgspec.msgpack.Decoder(list[tuple[bool, bytes]])
+
+
+class AnnouncedSet(set[bytes]):
+    """A set that notes what is added and taken away, for the other process."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.changes: list[tuple[bool, bytes]] = []
+
+    def add(self, name: bytes, /) -> None:
+        """Add a name."""
+        if name not in self:
+            super().add(name)
+            self.changes.append((True, name))
+
+    def discard(self, name: object, /) -> None:
+        """Take a name away."""
+        if isinstance(name, bytes) and name in self:
+            super().discard(name)
+            self.changes.append((False, name))
+
+
+class ReaderDied(RuntimeError):
+    """The reading process ended before it had read everything."""
+
+
+def is_worthwhile(size_bytes: int) -> bool:
+    """Whether a second process pays: enough to read, and a processor for it."""
+    return size_bytes >= SMALLEST_BYTES and len(os.sched_getaffinity(0)) > 1
+
+
+def read_ahead(batches: Callable[[], Iterable[Batch]], quiet: AnnouncedSet) -> Iterator[Batch]:
+    """Yield what `batches()` yields, run in a child process that follows the changes of `quiet`.
+
+    Raises `ReaderDied` where the child fails; its own words are on stderr.
+    """
+    from_child, to_parent = os.pipe()
+    from_parent, to_child = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(from_child)
+        os.close(to_child)
+        _read_in_child(batches, quiet, to_parent, from_parent)
+    os.close(to_parent)
+    os.close(from_parent)
+    fcntl.fcntl(from_child, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+    is_complete = False
+    try:
+        with open(from_child, "rb", buffering=_PIPE_BYTES) as received, open(to_child, "wb", buffering=0) as told:
+            for payload in _payloads(received):
+                if not payload:
+                    is_complete = True
+                    break
+                yield _batches.decode(payload)
+                _tell(told, quiet)
+    finally:
+        if not is_complete:
+            os.kill(child, signal.SIGTERM)
+        _, status = os.waitpid(child, 0)
+    if not is_complete:
+        raise ReaderDied(f"the reading process ended early (status {os.waitstatus_to_exitcode(status)})")
+
+
+def _payloads(received: BinaryIO) -> Iterator[bytes]:
+    while len(header := received.read(_LENGTH.size)) == _LENGTH.size:
+        yield received.read(_LENGTH.unpack(header)[0])
+
+
+def _tell(told: BinaryIO, quiet: AnnouncedSet) -> None:
+    if not quiet.changes:
+        return
+    payload = _encoder.encode(quiet.changes)
+    quiet.changes.clear()
+    try:
+        told.write(_LENGTH.pack(len(payload)) + payload)
+    except BrokenPipeError:
+        # The child has read everything and is gone; its last batches are still in the pipe.
+        return
+
+
+def _read_in_child(batches: Callable[[], Iterable[Batch]], quiet: set[bytes], to_parent: int, from_parent: int) -> None:
+    status = 1
+    try:
+        with open(to_parent, "wb", buffering=_PIPE_BYTES) as sent, open(from_parent, "rb", buffering=0) as heard:
+            for batch in batches():
+                batch.offsets = list(batch.offsets)
+                payload = _encoder.encode(batch)
+                sent.write(_LENGTH.pack(len(payload)))
+                sent.write(payload)
+                sent.flush()
+                _listen(heard, quiet)
+            sent.write(_LENGTH.pack(0))
+        status = 0
+    except (BrokenPipeError, KeyboardInterrupt):
+        status = 130
+    finally:
+        # Not exit(): what the parent has in its buffers is the parent's to write.
+        os._exit(status)
+
+
+def _listen(heard: BinaryIO, quiet: set[bytes]) -> None:
+    while select.select([heard], [], [], 0)[0]:
+        header = _read_exactly(heard, _LENGTH.size)
+        if len(header) < _LENGTH.size:
+            return
+        for is_added, name in _changes.decode(_read_exactly(heard, _LENGTH.unpack(header)[0])):
+            if is_added:
+                quiet.add(name)
+            else:
+                quiet.discard(name)
+
+
+def _read_exactly(heard: BinaryIO, size: int) -> bytes:
+    parts: list[bytes] = []
+    while size > 0 and (part := heard.read(size)):
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)
