@@ -219,8 +219,8 @@ class Engine:
             key = incident_key(case, self.analytic)
             alert = to_alert(case, judgement, self.analytic, Incidents().of(judgement.time_ns, key))
         elif chain.revision >= 0:
-            alert = to_alert(case, judgement, self.analytic, incident_key(case, self.analytic))
-            alert = msgspec.structs.replace(alert, verdict="withdrawn")
+            before = msgspec.json.decode((chain.shown or "{}").encode(), type=Alert)
+            alert = msgspec.structs.replace(before, verdict="withdrawn", reasons=judgement.reasons)
         else:
             return None
         shown = msgspec.json.encode(alert).decode()

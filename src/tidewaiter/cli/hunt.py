@@ -29,6 +29,8 @@ from tidewaiter.sources import sources
 EXIT_ALERT = 1
 EXIT_INCOMPLETE = 3
 _NARROWEST, _WIDEST = 60, 140
+_SHOWN_OF_RECORD = 120
+_FEW_CONTAINERS = 25
 _DAY_NS = 86_400 * 1_000_000_000
 
 
@@ -51,7 +53,11 @@ _DAY_NS = 86_400 * 1_000_000_000
 @click.option("--since", callback=moment_ns, metavar="TIME", help="Leave out behaviour from before.")
 @click.option("--until", callback=moment_ns, metavar="TIME", help="Leave out everything from after.")
 @click.option("--lateness", callback=duration_ns, metavar="TIME", help="How late records may come.  [default: 60s]")
-@click.option("--containers", is_flag=True, help="Tell of every container what image it is, alert or not.")
+@click.option(
+    "--containers",
+    is_flag=True,
+    help="Tell of every container what image it is, alert or not (in text: always, where there are few).",
+)
 @click.option("--keep-arguments", is_flag=True, help="Do not mask secrets in command lines.")
 @click.option(
     "--format",
@@ -121,7 +127,8 @@ def hunt(
     writer = _writer(form)
     alerts = suspicious = 0
     shown: list[ContainerShown] = []
-    for output in engine.finish(containers=containers):
+    is_told = containers or (form == "text" and engine.directory.count <= _FEW_CONTAINERS)
+    for output in engine.finish(containers=is_told):
         if isinstance(output, ContainerShown):
             shown.append(output)
             continue
@@ -166,12 +173,17 @@ def _nothing_to_read(paths: tuple[str, ...], problems: Iterable[tuple[str, str]]
     return "nothing to read: no path given holds a file"
 
 
+def _page() -> tuple[int, bool]:
+    """Width of the text, and whether it is coloured."""
+    width = min(max(shutil.get_terminal_size((100, 24)).columns, _NARROWEST), _WIDEST)
+    return width, sys.stdout.isatty() and "NO_COLOR" not in os.environ
+
+
 def _writer(form: str) -> Callable[[Alert | ContainerShown | Summary], None]:
     if form != "text":
         encode = sinks()[form].encode
         return lambda output: _write(encode(output))
-    width = min(max(shutil.get_terminal_size((100, 24)).columns, _NARROWEST), _WIDEST)
-    color = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    width, color = _page()
     return lambda output: _write((render(output, width=width, color=color) + "\n").encode("utf-8", "replace"))
 
 
@@ -189,7 +201,8 @@ def _write_containers(
 ) -> None:
     if form == "text":
         if shown:
-            _write((render_containers(shown) + "\n\n").encode("utf-8", "replace"))
+            width, color = _page()
+            _write((render_containers(shown, width=width, color=color) + "\n\n").encode("utf-8", "replace"))
     else:
         for container in shown:
             writer(container)
@@ -221,11 +234,12 @@ def _talk(incomplete: list[str], run: Hunt, engine: Engine, policy: TrustPolicy)
     for sentence in incomplete:
         click.echo(f"incomplete: {sentence}", err=True)
     for stream, unread in list(run.strangers.items())[:10]:
-        first = f"; its first record begins {printable(unread.text)!s}" if unread is not None else ""
-        known = ", ".join(sorted(sources()))
-        click.echo(f"{printable(stream)}: nothing in it was recognised{first}. Known sources: {known}", err=True)
+        first = f"; its first record begins: {printable(unread.text)[:_SHOWN_OF_RECORD]}" if unread is not None else ""
+        click.echo(f"{printable(stream)}: nothing in it was recognised{first}", err=True)
     if len(run.strangers) > 10:
         click.echo(f"... and {len(run.strangers) - 10} more files of which nothing was recognised", err=True)
+    if run.strangers:
+        click.echo(f"sources that exist: {', '.join(sorted(sources()))} (see: tidewaiter sources)", err=True)
     expired = engine.ledger.outcomes()["expired"]
     if expired:
         seconds = policy.lateness_ns // 1_000_000_000
