@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import click
 
+from tidewaiter.cli._faults import UsageFault
 from tidewaiter.policy_load import parse_duration
 from tidewaiter.policy_yaml import printable
 
@@ -19,7 +20,7 @@ def duration_ns(ctx: click.Context, param: click.Parameter, text: str | None) ->
     try:
         return parse_duration(text)
     except ValueError as error:
-        raise click.BadParameter(str(error), ctx, param) from None
+        raise UsageFault(f"{param.opts[0]}: {error}") from None
 
 
 def moment_ns(ctx: click.Context, param: click.Parameter, text: str | None) -> int | None:
@@ -30,7 +31,7 @@ def moment_ns(ctx: click.Context, param: click.Parameter, text: str | None) -> i
         moment = datetime.fromisoformat(f"{text}T00:00:00" if _DAY.match(text) else text)
     except ValueError:
         sentence = f'"{printable(text)}" is no time, such as 2026-09-21T14:13:00Z or 2026-09-21'
-        raise click.BadParameter(sentence, ctx, param) from None
+        raise UsageFault(f"{param.opts[0]}: {sentence}") from None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return int(moment.timestamp()) * _NS + moment.microsecond * 1000

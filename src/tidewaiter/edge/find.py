@@ -18,7 +18,7 @@ from tidewaiter.edge.unwrap import Wrapped, complete_element, list_members, unwr
 
 MAX_UNWRAPPING = 4
 MAX_ELEMENTS = 100_000
-MAX_HEADER_BYTES = 64 * 1024
+MAX_HEADER_BYTES = 16 * 1024
 
 Outcome = Literal["found", "unrecognised", "broken"]
 
@@ -55,7 +55,7 @@ class Finder:
         self._offsets: list[int] | range = []
         self._groups = Groups()
         self._pieces = Pieces()
-        self._headers: list[bytes] = []
+        self._header = b""
         self._header_source: str | None = None
         self._is_in_header = False
         self._kept = {"unrecognised": 0, "rejected": 0}
@@ -101,8 +101,8 @@ class Finder:
                 if group is not None:
                     self._append_group(group)
                 return
-            if source == self._header_source and self._headers and not record.lstrip().startswith(b"{"):
-                record = b"\n".join((*self._headers, record))
+            if source == self._header_source and self._header and not record.lstrip().startswith(b"{"):
+                record = self._header + record
         self._append(source, record, offset, node, weight)
 
     def _append(self, source: str, record: bytes, offset: int, node: str | None, weight: int) -> None:
@@ -214,10 +214,10 @@ class Finder:
         if source is None or len(line) > MAX_HEADER_BYTES:
             return False
         if not self._is_in_header or source != self._header_source:
-            self._headers = []
+            self._header = b""
         self._header_source = source
-        if sum(map(len, self._headers)) + len(line) <= MAX_HEADER_BYTES:
-            self._headers.append(line)
+        if len(self._header) + len(line) < MAX_HEADER_BYTES:
+            self._header += line + b"\n"
         self._batch.headers += 1
         self._is_in_header = True
         return True

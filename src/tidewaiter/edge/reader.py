@@ -22,7 +22,7 @@ from tidewaiter.edge.recognise import Recogniser
 from tidewaiter.edge.sieve import Sieve
 
 MAX_DOCUMENTS_IN_A_LINE = 1000
-MAX_REREAD_BYTES = 256 * 1024 * 1024
+MAX_REREAD_BYTES = 16 * 1024 * 1024
 _NOTHING = b" \t\r\n\0"
 _BRACKETS = b"{["
 _SEPARATORS = re.compile(rb"[ \t\r\n\0,\]]*+")
