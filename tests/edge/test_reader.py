@@ -380,7 +380,7 @@ def test_a_header_is_bounded(read_bytes: Read) -> None:
     """A file of nothing but header lines does not grow each row without bound."""
     account = read_bytes((b"#" + b"x" * 10_000 + b"\n") * 3 + b"#" + b"y" * 20_000 + b"\nrow\t1\n")
     assert account.headers == 3
-    assert [len(record[1]) for record in account.records] == [30_003, 10_008]
+    assert [len(record[1]) for record in account.records] == [30_003, 10_007]
 
 
 # ------------------------------------------------------------------------------------------------ a named source

@@ -65,6 +65,20 @@ def test_the_longest_opening_wins() -> None:
     assert known.openings([b'{"kind":"Event","v1"', b'{"kind":"Event"', b'{"kinder']) == ["long", "short", None]
 
 
+def test_an_opening_that_others_share_is_told_by_its_test() -> None:
+    """Where the test says no, the record is judged like any other."""
+    known = Recogniser(
+        {
+            "stamped": source(
+                openings=((b'{"ID":"', lambda line: line[7:8].isdigit()),), recognise=lambda found: False
+            ),
+            "named": source(recognise=lambda found: "ID" in found),
+        }
+    )
+    assert known.openings([b'{"ID":"1"}', b'{"ID":"x"}', b'{"ID":"']) == ["stamped", None, None]
+    assert known.recognise(b'{"ID":"x"}').source == "named"
+
+
 def test_rank_is_the_order_given() -> None:
     """Of two sources that take a record, the first is asked first, for objects and for text."""
     both = {"recognise": lambda found: "x" in found, "recognise_text": lambda line: line.startswith(b"x")}

@@ -102,6 +102,29 @@ def test_any_bytes_are_survived(read_bytes: Read, data: bytes) -> None:
             continue
 
 
+_openings = st.sampled_from(
+    sorted(
+        {
+            opening
+            for source in sources().values()
+            for opening in (*source.prefixes, *(prefix for prefix, _ in source.openings))
+        }
+    )
+)
+
+
+@settings(max_examples=300)
+@given(opening=_openings, rest=st.binary(max_size=80) | st.sampled_from((b"", b'"', b'":', b'x":{"', b"1" * 70)))
+def test_any_bytes_behind_a_sources_own_opening_are_survived(read_bytes: Read, opening: bytes, rest: bytes) -> None:
+    """Tests that decide by the opening alone fail on nothing, and the source rejects what is no record of its own."""
+    known = recogniser_of()
+    for name, record, offset, node, _ in read_bytes(opening + rest + b"\n", recogniser=known).records:
+        try:
+            decode(sources()[name], record, Where(name, "-", offset, "c", node))
+        except RecordError:
+            continue
+
+
 # Lines that open no document and hold no list, so that each is one record or none.
 _single = st.sampled_from(
     RECORDS + JOINED + TABLE + ENVELOPES[:2] + ENVELOPES[4:7] + (b"", b" ", b"\0", b"nobody's")
