@@ -216,6 +216,8 @@ class Activity:
         if not pids:
             return None
         cluster = self.directory.cluster(event.cluster)
+        if event.node is not None:
+            self.directory.node(cluster, event.node)
         until_ns = (event.time_ns or 0) + self.policy.clock_skew_ns
         for name in dict.fromkeys((event.node or NODELESS, NODELESS, *([] if event.node else _only_node(cluster)))):
             node = cluster.nodes.get(name)
@@ -235,8 +237,8 @@ class Activity:
         if self._settles(chain, self.now_ns):
             return "irrelevant"
         if row_of(action, self.policy) is None:
-            if action.pid and action.parent_pid and len(chain.lineage) < _LINEAGE_KEPT:
-                chain.lineage = tuple(sorted({*chain.lineage, (action.pid, action.parent_pid)}))
+            if action.pid and action.parent_pid:
+                chain.lineage = tuple(sorted({*chain.lineage, (action.pid, action.parent_pid)}))[:_LINEAGE_KEPT]
             return "irrelevant"
         self.touched.append(chain)
         return "used" if chain.act(action) else "duplicate"

@@ -16,6 +16,7 @@ from tidewaiter.policy import TrustPolicy
 _MULTI_CALL = frozenset({"busybox", "toybox", "coreutils", "sbase-box", "ubase-box"})
 _INTERPRETERS = frozenset({"sh", "bash", "dash", "ash", "zsh", "busybox", "perl", "ruby", "php", "node", "env"})
 _METADATA = frozenset({"169.254.169.254", "fd00:ec2::254"})
+_DNS_PORT = 53
 _CONTROL_PORTS = frozenset({2375, 2376, 10250, 10255, 2379})
 _SEPARATORS = (";", "&&", "||", "|", "&", "\n")
 _DELETED = " (deleted)"
@@ -61,6 +62,9 @@ def egress_row(action: Action, policy: TrustPolicy) -> str | None:
         return None
     if policy.is_blocked(text):
         return "blocked_egress"
+    if address.is_link_local and action.dst_port == _DNS_PORT and text not in _METADATA:
+        # A resolver on the node itself (NodeLocal DNSCache, a cloud's 169.254.169.253): it leaves no link.
+        return None
     if text in _METADATA or action.dst_port in _CONTROL_PORTS:
         row = "control_plane_egress"
     elif policy.is_internal(text):

@@ -20,6 +20,8 @@ LAST_KEPT = 24
 _SAME_KEPT = 3
 """Of one and the same action (a probe every ten seconds), so many first and last occurrences stay."""
 _STAGES_KEPT = 12
+_CLAIMS_KEPT = 16
+_SESSIONS_KEPT = 24
 _GIVEN_UP_KEPT = 256
 
 
@@ -241,8 +243,8 @@ class Chain(msgspec.Struct):
     def claim(self, source: str, image: ImageClaim, time_ns: int = 0) -> None:
         """Take in what a source said about the image, once."""
         new = _shared_claim(Claim(source, image, time_ns))
-        if new not in self.claims and len(self.claims) < 16:
-            self.claims = tuple(sorted((*self.claims, new), key=repr))
+        if new not in self.claims:
+            self.claims = tuple(sorted((*self.claims, new), key=repr))[:_CLAIMS_KEPT]
 
     def identify(self, event: ContainerEvent) -> None:
         """Take in the names a record gives. Where two disagree, the smaller text stays, whatever came first."""
@@ -276,8 +278,8 @@ class Chain(msgspec.Struct):
                 if (session.time_ns, session.offset) < (known.time_ns, known.offset):
                     self.sessions = (*self.sessions[:at], session, *self.sessions[at + 1 :])
                 return False
-        if len(self.sessions) < LAST_KEPT:
-            self.sessions = tuple(sorted((*self.sessions, session), key=lambda item: (item.time_ns, item.order)))
+        grown = sorted((*self.sessions, session), key=lambda item: (item.time_ns, item.order))
+        self.sessions = tuple(grown[:_SESSIONS_KEPT])
         return True
 
     def absorb(self, other: "Chain") -> None:

@@ -39,7 +39,7 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     conflicts: tuple[str, ...]
     origins: tuple[Origin, ...]
     repositories: tuple[str, ...]
-    """Upstream repositories of the origins."""
+    """Upstream repositories of the origins; where no pull is known, the reference's, unless it vouches for nothing."""
     reference: ImageReference | None
     proven_digests: frozenset[Digest]
     voided: str | None
@@ -79,6 +79,10 @@ def provenance(
     digests = frozenset({*known, *pinned, *([config] if config is not None and proof == "proven" else [])})
     voided = _voided(config, name, nodes, at_ns)
     beside = graph.digests_of(config, scopes) if config is not None else set()
+    vouching = repositories
+    if not vouching and voided is None and reference is not None and reference.repository is not None:
+        # No pull is known: what was asked for is all there is to go by.
+        vouching = (policy.upstream(reference.repository),)
     image = _identity(chain, config, beside | pinned, name or (reference.name if reference else None), graph)
     return Provenance(
         image=image,
@@ -86,11 +90,11 @@ def provenance(
         consistency=_consistency(origins, conflicts),
         conflicts=conflicts,
         origins=origins,
-        repositories=repositories,
+        repositories=vouching,
         reference=reference,
         proven_digests=digests,
         voided=voided,
-        trust=_trust(repositories, reference, voided, digests, policy),
+        trust=_trust(vouching, digests, policy),
         moved_from=_moved_from(config, proof, name, nodes, graph, scopes, at_ns),
     )
 
@@ -318,19 +322,8 @@ def _voided(config: Digest | None, name: str | None, nodes: list[NodeState], at_
     return None
 
 
-def _trust(
-    repositories: tuple[str, ...],
-    reference: ImageReference | None,
-    voided: str | None,
-    digests: frozenset[Digest],
-    policy: TrustPolicy,
-) -> Trust:
-    if repositories:
-        judged = [policy.trust_of(repository, digests) for repository in repositories]
-    elif voided is not None or reference is None or reference.repository is None:
-        judged = [policy.trust_of(None, digests)]
-    else:
-        judged = [policy.trust_of(policy.upstream(reference.repository), digests)]
+def _trust(repositories: tuple[str, ...], digests: frozenset[Digest], policy: TrustPolicy) -> Trust:
+    judged = [policy.trust_of(repository, digests) for repository in repositories or (None,)]
     # Any trusted origin vouches for the content; an untrusted one weighs more than one that nobody names.
     return min(judged, key=lambda trust: (("trusted", "untrusted", "unknown").index(trust.state), trust.rule))
 

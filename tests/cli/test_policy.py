@@ -185,7 +185,7 @@ class TestSuggest:
     def census(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Stands in for the reading of telemetry, which has its own tests."""
 
-        def count_repositories(paths: Iterable[str]) -> Mapping[str, int]:
+        def count_repositories(paths: Iterable[str], on_problem: object) -> Mapping[str, int]:
             found = {"logs/": self.seen, "empty/": {}}
             path = next(iter(paths))
             if path not in found:

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from tidewaiter.edge.census import count_repositories
 
 EVENTS = """\
@@ -26,7 +28,10 @@ def test_each_record_counts_once_for_each_repository_it_names(tmp_path: Path) ->
     """Aliases of one registry are one; ids are no repositories; the most named come first."""
     (tmp_path / "docker.jsonl").write_text(EVENTS)
     (tmp_path / "audit.log").write_text(POD)
-    counts = count_repositories([str(tmp_path), str(tmp_path / "nothing")])
+    problems: list[str] = []
+    missing = str(tmp_path / "nothing")
+    counts = count_repositories([str(tmp_path), missing], lambda path, sentence: problems.append(path))
+    assert problems == [missing]
     assert list(counts.items()) == [
         ("docker.io/library/nginx", 2),
         ("docker.io/library/busybox", 1),
@@ -35,7 +40,9 @@ def test_each_record_counts_once_for_each_repository_it_names(tmp_path: Path) ->
     ]
 
 
-def test_nothing_is_an_empty_count(tmp_path: Path) -> None:
-    """No path, no file, no image: no counts and no exception."""
-    assert count_repositories([]) == {}
-    assert count_repositories([str(tmp_path)]) == {}
+def test_a_file_without_images_is_an_empty_count_and_no_file_is_an_error(tmp_path: Path) -> None:
+    """An empty folder is told apart from telemetry that names no image."""
+    with pytest.raises(FileNotFoundError):
+        count_repositories([str(tmp_path)], lambda path, sentence: None)
+    (tmp_path / "empty.jsonl").write_bytes(b"")
+    assert count_repositories([str(tmp_path)], lambda path, sentence: None) == {}

@@ -70,7 +70,10 @@ def _judge_unvouched(
     verdict = "alert" if inside and observed else "suspicious"
     reasons += _why(kept)
     if strong and not inside:
-        reasons.append(f"late: the strong behaviour came outside the window of {policy.time_window_ns // 10**9} s")
+        if all(b.place == "early" for b in strong):
+            reasons.append("early: the strong behaviour came before any start that was seen")
+        else:
+            reasons.append(f"late: the strong behaviour came outside the window of {policy.time_window_ns // 10**9} s")
     if inside and not observed:
         reasons.append("neither create nor start was observed: the container may have been infected later")
     if verdict == "alert" and case.debugger is not None and policy.debug_containers == "suspicious":

@@ -97,6 +97,8 @@ def hunt(
 
     Exit status: 0 nothing found, 1 at least one alert, 2 usage or configuration, 3 telemetry incomplete.
     """
+    if since is not None and until is not None and since > until:
+        raise UsageFault("--since: lies after --until, so nothing could be found")
     for name in (*required, *([source] if source is not None else [])):
         _known_source(name)
     policy = open_policy(policy_path) if policy_path is not None else DEFAULT_POLICY

@@ -199,6 +199,10 @@ def run_tests(path: str, form: Literal["text", "json"]) -> None:
 # --------------------------------------------------------------------------------------------- suggest
 
 
+def _tell_problem(path: str, sentence: str) -> None:
+    click.echo(f"{printable(path)}: {printable(sentence)}", err=True)
+
+
 @policy.command()
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True)
 @_format
@@ -212,7 +216,7 @@ def suggest(paths: tuple[str, ...], form: Literal["text", "json"]) -> None:
     # Imported here: reading telemetry loads every source, which the other commands do without.
     census = importlib.import_module("tidewaiter.edge.census")
     try:
-        counts: Mapping[str, int] = census.count_repositories(paths)
+        counts: Mapping[str, int] = census.count_repositories(paths, _tell_problem)
     except OSError as error:
         raise UsageFault(cut(f"{error.filename or paths[0]}: cannot be read: {error.strerror or error}")) from error
     except ConfigError as error:

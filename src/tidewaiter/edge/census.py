@@ -1,7 +1,8 @@
 """Turns telemetry into a count of the repositories it names, from which a first trust policy is suggested."""
 
+import errno
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from tidewaiter.digest import is_hex
 from tidewaiter.edge.paths import expand
@@ -21,15 +22,23 @@ from tidewaiter.sources import RecordError
 SHORTEST_ID = 12
 
 
-def count_repositories(paths: Sequence[str]) -> Mapping[str, int]:
+def count_repositories(paths: Sequence[str], on_problem: Callable[[str, str], None]) -> Mapping[str, int]:
     """How many records name each repository (`docker.io/library/alpine`), the most named first.
 
-    Files that cannot be read, and records that cannot be decoded, count for nothing here.
+    Records that cannot be decoded count for nothing here; `on_problem` is told of each path that cannot be read, and
+    why. Raises FileNotFoundError where there is nothing to read at all.
     """
     counts: Counter[str] = Counter()
     recogniser = recogniser_of()
-    for path in expand(paths).files:
+    expansion = expand(paths)
+    for path, sentence in expansion.problems:
+        on_problem(path, sentence)
+    if not expansion.files:
+        raise FileNotFoundError(errno.ENOENT, "no file to read", paths[0])
+    for path in expansion.files:
         for batch in read(path, recogniser=recogniser):
+            for sentence in batch.problems:
+                on_problem(batch.stream, sentence)
             for index, name in enumerate(batch.sources):
                 try:
                     events = decode(recogniser.sources[name], batch.records[index], batch.where(index))

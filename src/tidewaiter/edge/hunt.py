@@ -11,12 +11,12 @@ import msgspec
 from tidewaiter.edge.ahead import AnnouncedSet, is_worthwhile, read_ahead
 from tidewaiter.edge.batch import Batch, Unread
 from tidewaiter.edge.merge import SPAN_NS, Merge
-from tidewaiter.edge.read import Stream, recogniser_of
+from tidewaiter.edge.read import Stream, decode, recogniser_of
 from tidewaiter.edge.reader import ReadOptions
 from tidewaiter.edge.sieve import CanSkip, Sieve, skipper
 from tidewaiter.engine import Engine
 from tidewaiter.event import ContainerExec, Event, NetworkFlow, ProcessExec, Tick, Where
-from tidewaiter.sources import Decode, RecordError, sources
+from tidewaiter.sources import RecordError, sources
 
 UNRECOGNISED = "unrecognised"
 _BEHAVIOUR = (ProcessExec, NetworkFlow, ContainerExec)
@@ -63,7 +63,7 @@ class Hunt:
         engine.quiet = AnnouncedSet()
         sieve = Sieve(recogniser.sources, engine.quiet) if quick else None
         self._streams = [Stream(path, recogniser, options, sieve) for path in paths]
-        self._decoders: dict[str, Decode] = {name: source.decode for name, source in sources().items()}
+        self._sources = sources()
         self._can_skip: dict[str, CanSkip] = {
             name: skipper(source.skim, engine.quiet_pods if source.skim.pods else engine.quiet)
             for name, source in sources().items()
@@ -111,7 +111,7 @@ class Hunt:
 
     def _feed(self, batch: Batch) -> int:
         """Decode the batch's records and feed their events. Gives the latest event time, or 0."""
-        engine, can_skip, decoders = self.engine, self._can_skip, self._decoders
+        engine, can_skip, sources_by_name = self.engine, self._can_skip, self._sources
         is_quick = bool(engine.quiet or engine.quiet_pods)
         prefixes = self._prefixes
         stream, cluster, offsets, nodes, weights = (
@@ -132,7 +132,7 @@ class Hunt:
             where = Where(name, stream, offsets[index], cluster, nodes.get(index, batch.node) if nodes else batch.node)
             weight = weights.get(index, 1) if weights else 1
             try:
-                events: Sequence[Event] = tuple(decoders[name](record, where))
+                events: Sequence[Event] = decode(sources_by_name[name], record, where)
             except RecordError:
                 engine.ledger.note(name, "rejected", weight)
                 continue
@@ -159,7 +159,7 @@ class Hunt:
     def _time_of(self, batch: Batch, index: int) -> int | None:
         """The time that one record tells, for reading streams side by side."""
         try:
-            events = self._decoders[batch.sources[index]](batch.records[index], batch.where(index))
+            events = decode(self._sources[batch.sources[index]], batch.records[index], batch.where(index))
             times = [event.time_ns for event in events if event.time_ns is not None]
         except RecordError:
             return None

@@ -15,7 +15,7 @@ OUTCOME_WORDS = {
     "irrelevant": "irrelevant",
     "waiting": "waiting for a container",
     "expired": "too late",
-    "unattributed": "of unknown containers",
+    "unattributed": "in no known container",
     "duplicate": "duplicates",
     "rejected": "unreadable",
 }

@@ -1,0 +1,82 @@
+"""Holds the waiting room: events leave it by any of their names, by age, or because it is full."""
+
+import pytest
+
+from made_events import at, ran
+from tidewaiter import waiting
+from tidewaiter.event import ProcessExec
+from tidewaiter.waiting import WaitingRoom
+
+
+def exec_at(seconds: float) -> ProcessExec:
+    """An exec of nobody."""
+    return ran(seconds, None, "sh")
+
+
+def test_event_leaves_under_any_of_its_names_once() -> None:
+    """A name that resolves it takes it out under all names."""
+    room = WaitingRoom()
+    event = exec_at(1)
+    assert room.add(event, ("pid:1", "pid:2")) is None
+    assert len(room) == 1
+    assert list(room) == [event]
+    assert room.claim("pid:3") == []
+    assert room.claim("pid:2") == [event]
+    assert room.claim("pid:1") == []
+    assert len(room) == 0
+
+
+def test_events_of_one_name_leave_in_the_order_they_came() -> None:
+    """First come, first filed."""
+    room = WaitingRoom()
+    events = [exec_at(seconds) for seconds in (3, 1, 2)]
+    for event in events:
+        room.add(event, ("id:a",))
+    assert room.claim("id:a") == events
+
+
+def test_the_same_event_twice_waits_twice() -> None:
+    """Each record has its own fate to be counted."""
+    room = WaitingRoom()
+    event = exec_at(1)
+    room.add(event, ("id:a",))
+    room.add(event, ("id:a",))
+    assert len(room.claim("id:a")) == 2
+
+
+def test_event_without_names_leaves_by_age_only() -> None:
+    """Nothing can claim it."""
+    room = WaitingRoom()
+    room.add(exec_at(1), ())
+    assert len(list(room.overdue(at(2)))) == 1
+
+
+def test_overdue_are_those_from_before_the_time() -> None:
+    """What is exactly as old as the bound stays."""
+    room = WaitingRoom()
+    early, edge, late = (exec_at(seconds) for seconds in (1, 2, 3))
+    for event in (late, early, edge):
+        room.add(event, ("id:a",))
+    assert list(room.overdue(at(2))) == [early]
+    assert room.claim("id:a") == [late, edge]
+
+
+def test_full_room_gives_up_who_waited_longest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cap holds, and the one that leaves is handed back so that it can be counted."""
+    monkeypatch.setattr(waiting, "CAP", 3)
+    room = WaitingRoom()
+    events = [exec_at(seconds) for seconds in range(5)]
+    left = [room.add(event, (f"id:{number}", "id:all")) for number, event in enumerate(events)]
+    assert left == [None, None, None, events[0], events[1]]
+    assert len(room) == 3
+    assert room.claim("id:0") == []
+    assert room.claim("id:all") == events[2:]
+
+
+@pytest.mark.xfail(strict=True, raises=KeyError, reason="a name given twice is taken out twice")
+def test_name_given_twice_counts_once() -> None:
+    """A process that is told to be its own parent waits under one name."""
+    room = WaitingRoom()
+    event = exec_at(1)
+    room.add(event, ("pid:7", "pid:7"))
+    assert room.claim("pid:7") == [event]
