@@ -110,9 +110,6 @@ def _ids(folders: list[Path]) -> list[Any]:
 every_scenario = pytest.mark.parametrize("folder", _ids(scenario_folders()))
 
 
-
-
-
 @every_scenario
 def test_says_what_a_careful_reader_would(folder: Path) -> None:
     """Verdict, trust, consistency, evidence and silence are those of expect.toml, and nothing else is reported."""
