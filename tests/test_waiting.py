@@ -73,7 +73,6 @@ def test_full_room_gives_up_who_waited_longest(monkeypatch: pytest.MonkeyPatch) 
     assert room.claim("id:all") == events[2:]
 
 
-@pytest.mark.xfail(strict=True, raises=KeyError, reason="a name given twice is taken out twice")
 def test_name_given_twice_counts_once() -> None:
     """A process that is told to be its own parent waits under one name."""
     room = WaitingRoom()
