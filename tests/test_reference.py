@@ -132,7 +132,6 @@ def test_error_shows_no_more_than_120_characters_of_the_text() -> None:
     assert len(str(caught.value)) < 400
 
 
-@pytest.mark.xfail(strict=True, reason="the host is lowered before it is checked: the Kelvin sign becomes a k")
 def test_letter_that_lowers_to_ascii_makes_no_known_host() -> None:
     """`doc\u212aer.io`, with the Kelvin sign, is no spelling of docker.io."""
     assert reference_or_none("doc\u212aer.io/library/alpine") is None

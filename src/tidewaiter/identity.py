@@ -21,6 +21,8 @@ EVERYWHERE = "*"
 CLAIMED = "?"
 """Scope of a relation that telemetry merely claims."""
 _MAX_RELATIONS = 200_000
+_MAX_BESIDE = 256
+"""Digests kept beside one digest: platforms of an index, names of one content."""
 _KINDS = ("index", "manifest", "config")
 
 
@@ -54,31 +56,44 @@ class IdentityGraph(msgspec.Struct):
     evicted: int = 0
 
     def learn(self, facts: ImageFacts, scope: str) -> None:
-        """Take in one image's facts, proven in `scope`."""
+        """Take in one image's facts, proven in `scope`. A claim relates digests, and says nothing else."""
         config, stack = facts.config_digest, facts.chain_id or chain_id(facts.diff_ids)
-        if facts.index_digest is not None:
-            self.name_kind(facts.index_digest, "index")
+        if scope != CLAIMED:
+            if facts.index_digest is not None:
+                self.name_kind(facts.index_digest, "index")
+                if facts.manifest_digest is not None:
+                    self._beside(self.manifests, facts.index_digest, facts.manifest_digest)
             if facts.manifest_digest is not None:
-                self.manifests.setdefault(facts.index_digest, set()).add(facts.manifest_digest)
-        if facts.manifest_digest is not None:
-            self.name_kind(facts.manifest_digest, "manifest")
-        if config is not None:
+                self.name_kind(facts.manifest_digest, "manifest")
+        if config is None:
+            return
+        for told in (facts.index_digest, facts.manifest_digest, *facts.repo_digests):
+            if told is not None and told != config:
+                self.relate(told, config, scope)
+        if scope != CLAIMED:
             self.name_kind(config, "config")
-            for told in (facts.index_digest, facts.manifest_digest, *facts.repo_digests):
-                if told is not None and told != config:
-                    self.relate(told, config, scope)
             if stack is not None:
                 self._stack(config, stack)
             self._declare(config, facts)
 
     def relate(self, repo_digest: Digest, config: Digest, scope: str) -> None:
         """An index or manifest digest stands beside a config digest, proven in `scope`."""
-        if len(self.configs) >= _MAX_RELATIONS and repo_digest not in self.configs:
+        known = self.configs.get(repo_digest)
+        if known is None:
+            if len(self.configs) >= _MAX_RELATIONS:
+                self.evicted += 1
+                return
+            known = self.configs[repo_digest] = {}
+        if config not in known and len(known) >= _MAX_BESIDE:
             self.evicted += 1
             return
-        self.configs.setdefault(repo_digest, {}).setdefault(config, set()).add(scope)
-        self.digests.setdefault(config, set()).add(repo_digest)
-        self.name_kind(config, "config")
+        if not self._beside(self.digests, config, repo_digest):
+            if not known:
+                del self.configs[repo_digest]
+            return
+        known.setdefault(config, set()).add(scope)
+        if scope != CLAIMED:
+            self.name_kind(config, "config")
 
     def name_kind(self, digest: Digest, kind: str) -> None:
         """The digest is known to be an index, a manifest or a config; the first in that order wins a disagreement."""
@@ -87,8 +102,25 @@ class IdentityGraph(msgspec.Struct):
             self.evicted += 1
         elif known is None or _KINDS.index(kind) < _KINDS.index(known):
             self.kinds[digest] = kind
-        if kind == "config" and self.kinds.get(digest) == "config":
-            self.short.setdefault(digest[7:19], set()).add(digest)
+        is_config = self.kinds.get(digest) == "config"
+        if is_config:
+            self._beside(self.short, digest[7:19], digest)
+        elif known == "config":
+            self.short.get(digest[7:19], set()).discard(digest)
+
+    def _beside(self, table: dict[str, set[Digest]], key: str, digest: Digest) -> bool:
+        """Add to a table of sets, within its bounds. Gives back whether it is in."""
+        known = table.get(key)
+        if known is None:
+            if len(table) >= _MAX_RELATIONS:
+                self.evicted += 1
+                return False
+            known = table[key] = set()
+        if digest not in known and len(known) >= _MAX_BESIDE:
+            self.evicted += 1
+            return False
+        known.add(digest)
+        return True
 
     def configs_of(self, repo_digest: Digest, scopes: Iterable[str]) -> set[Digest]:
         """Config digests that stand beside an index or manifest digest, proven in one of `scopes` or everywhere."""
@@ -117,9 +149,8 @@ class IdentityGraph(msgspec.Struct):
     def _stack(self, config: Digest, stack: Digest) -> None:
         # Two claims for one config exclude each other (a config lists its diff_ids); the smaller is kept so that
         # the order of arrival does not matter.
-        kept = min(self.chains.get(config, stack), stack)
-        self.chains[config] = kept
-        self.stacked.setdefault(stack, set()).add(config)
+        if self._beside(self.stacked, stack, config):
+            self.chains[config] = min(self.chains.get(config, stack), stack)
 
     def _declare(self, config: Digest, facts: ImageFacts) -> None:
         if facts.proof == "claimed" or (facts.entrypoint is None and facts.cmd is None and facts.healthcheck is None):
@@ -127,7 +158,9 @@ class IdentityGraph(msgspec.Struct):
         told = Declared(facts.entrypoint, facts.cmd, facts.healthcheck)
         known = self.declared.get(config)
         # One config digest has one config: a second, different telling can only be a fault of its producer.
-        if known is None or _order(told) > _order(known):
+        if known is None and len(self.declared) >= _MAX_RELATIONS:
+            self.evicted += 1
+        elif known is None or _order(told) > _order(known):
             self.declared[config] = told
 
 

@@ -1,6 +1,7 @@
 """Turns text that may hold secrets into text that does not, before the engine keeps or shows it.
 
 Known weakness: a secret without a telling name, prefix or place (a password as a bare positional argument) stays.
+All repeats are bounded, so that hostile text costs no more than its length.
 """
 
 import re
@@ -9,24 +10,33 @@ from functools import lru_cache
 
 HIDDEN = "***"
 
-# Bounded repeats keep the matching linear on hostile text.
 _NAME = (
     r"[A-Za-z0-9_.-]{0,40}"
-    r"(?:pass(?:wd|word|phrase)?|secret|token|api[-_]?key|access[-_]?key|private[-_]?key|credentials?|auth)"
+    r"(?:pass(?:wd|word|phrase)?|secret|token|api[-_]?key|access[-_]?key|private[-_]?key|credentials?|auth|bearer)"
 )
-_ASSIGNED = re.compile(rf"(?i)\b({_NAME})(\s{{0,4}}[=:]\s{{0,4}})([\"']?)(?!\s)[^\s\"'&;,]+")
+_VALUE = r"(?:\"[^\"]{0,4096}\"?|'[^']{0,4096}'?|[^\s\"'&;]{1,4096})"
+_ASSIGNED = re.compile(rf"(?i)\b({_NAME}[\"']?)(\s{{0,4}}[=:]\s{{0,4}})(?!\s){_VALUE}")
 _HEADER = re.compile(
-    r"(?i)\b((?:proxy-)?authorization|x-[a-z-]{0,40}(?:token|key)|cookie|x-registry-auth)(\s{0,4}:\s{0,4})[^\"'\r\n]+"
+    r"(?i)\b((?:proxy-)?authorization|x-[a-z-]{0,40}(?:token|key)|cookie|x-registry-auth)"
+    r"(\s{0,4}[:=]\s{0,4})[^\"'\r\n]{1,8192}"
 )
-_USERINFO = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,20}://)([^\s/@:\"']*):([^\s/@\"']+)@")
+_USERINFO = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,20}://)([^\s/@:\"']{0,200}):([^\s/@\"']{1,200})@")
+_USER_FLAG = re.compile(
+    r"(?<![^\s\"'])(-[uU]|--(?:proxy-)?user)([= ]{0,4})([^\s:=\"'-][^\s:\"']{0,100}):([^\s\"']{1,200})"
+)
+_FLAG_IN_TEXT = re.compile(rf"(?i)(?<![^\s\"'])(--?{_NAME})(\s{{1,4}})(?!-){_VALUE}")
 _KNOWN = re.compile(
-    r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{20,}|\bgithub_pat_[A-Za-z0-9_]{20,}|\bglpat-[A-Za-z0-9_-]{16,}"
-    r"|\bxox[abprs]-[A-Za-z0-9-]{10,}|\bdckr_pat_[A-Za-z0-9_-]{16,}|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"
-    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----"
+    r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"
+    r"|\bgh[pousr]_[A-Za-z0-9]{20,255}|\bgithub_pat_[A-Za-z0-9_]{20,255}|\bglpat-[A-Za-z0-9_-]{16,255}"
+    r"|\bxox[abprs]-[A-Za-z0-9-]{10,255}|\bdckr_pat_[A-Za-z0-9_-]{16,255}"
+    r"|\beyJ[A-Za-z0-9_-]{8,512}\.[A-Za-z0-9_-]{8,4096}\.[A-Za-z0-9_-]{0,1024}"
+    r"|-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----(?:(?!-----END)[\s\S]){0,8192}"
 )
 _FLAG = re.compile(rf"(?i)--?{_NAME}\Z")
-_USER_FLAGS = frozenset({"-u", "--user", "--proxy-user"})
-_HINT = re.compile(r"(?i)pass|secret|token|key|cred|auth|cookie|://|AKIA|ASIA|gh[pousr]_|glpat|xox|dckr|eyJ")
+_USER_FLAGS = frozenset({"-u", "-U", "--user", "--proxy-user"})
+_HINT = re.compile(
+    r"(?i)pass|secret|token|key|cred|auth|bearer|cookie|://|user|-u|akia|asia|gh[pousr]_|github_pat|glpat|xox|dckr|eyj"
+)
 
 
 @lru_cache(maxsize=4096)
@@ -34,10 +44,12 @@ def mask_text(text: str) -> str:
     """The text with tokens, passwords, keys and basic authentication replaced by `***`."""
     if not _HINT.search(text):
         return text
+    text = _KNOWN.sub(HIDDEN, text)
     text = _HEADER.sub(rf"\1\2{HIDDEN}", text)
     text = _USERINFO.sub(rf"\1\2:{HIDDEN}@", text)
-    text = _ASSIGNED.sub(rf"\1\2\3{HIDDEN}", text)
-    return _KNOWN.sub(HIDDEN, text)
+    text = _USER_FLAG.sub(rf"\1\2\3:{HIDDEN}", text)
+    text = _FLAG_IN_TEXT.sub(rf"\1\2{HIDDEN}", text)
+    return _ASSIGNED.sub(rf"\1\2{HIDDEN}", text)
 
 
 def mask_arguments(args: Sequence[str]) -> tuple[str, ...]:
@@ -46,12 +58,14 @@ def mask_arguments(args: Sequence[str]) -> tuple[str, ...]:
     hide_next = False
     user_next = False
     for arg in args:
-        if hide_next:
+        if hide_next and not arg.startswith("-"):
             masked.append(HIDDEN)
-        elif user_next and ":" in arg:
+            hide_next = user_next = False
+            continue
+        if user_next and ":" in arg:
             masked.append(arg.partition(":")[0] + ":" + HIDDEN)
         else:
             masked.append(mask_text(arg))
-        hide_next = _FLAG.match(arg) is not None and not hide_next
+        hide_next = _FLAG.match(arg) is not None
         user_next = arg in _USER_FLAGS
     return tuple(masked)

@@ -83,7 +83,11 @@ def parse_reference(text: str) -> ImageReference:
         if not _TAG.match(tag):
             raise ImageReferenceError(f"{text[:120]!r}: {tag[:120]!r} is no tag")
     first, slash, remainder = rest.partition("/")
-    has_host = bool(slash) and ("." in first or ":" in first or first.lower() == _LOCAL_HOST or first != first.lower())
+    has_host = (
+        bool(slash)
+        and first.isascii()
+        and ("." in first or ":" in first or first.lower() == _LOCAL_HOST or first != first.lower())
+    )
     host, path = (first.lower(), remainder) if has_host else (DOCKER_HUB, rest)
     if has_host and not _HOST.match(host):
         raise ImageReferenceError(f"{text[:120]!r}: {first[:120]!r} is no registry host")

@@ -25,6 +25,7 @@ class WaitingRoom:
     def add(self, event: Event, names: tuple[str, ...]) -> Event | None:
         """Let an event wait under its names. Gives back the event that had to leave for it, if any."""
         ticket, self._next = self._next, self._next + 1
+        names = tuple(dict.fromkeys(names))
         self._events[ticket] = (event, names)
         for name in names:
             self._by_name.setdefault(name, []).append(ticket)
