@@ -9,7 +9,7 @@ from typing import Literal
 
 from tidewaiter.attribution import NODELESS, Directory
 from tidewaiter.behaviour import row_of
-from tidewaiter.chain import Action, Chain, Session
+from tidewaiter.chain import BY_PID, Action, Chain, Session
 from tidewaiter.cluster import ClusterState
 from tidewaiter.event import ContainerEvent, ContainerExec, Event, NetworkFlow, Pod, ProcessExec
 from tidewaiter.mask import mask_arguments
@@ -79,7 +79,7 @@ class Activity:
             parent_pid=event.parent_pid,
             parent_exe=event.parent_exe,
             is_upper_layer=bool(event.is_upper_layer),
-            prefix=event.container_id_prefix,
+            prefix=event.container_id_prefix or (None if event.container_id else BY_PID),
         )
         first = (time_ns, event.exe or "", action.args, event.parent_exe or "")
         if chain.first_process is None or first < chain.first_process:
@@ -90,22 +90,7 @@ class Activity:
         """File a connection: by container, by pod, or by the address it came from."""
         if event.direction == "ingress" or event.is_reply or event.dst_ip is None:
             return "irrelevant"
-        action = Action(
-            time_ns=event.time_ns or 0,
-            kind="egress",
-            source=event.where.source,
-            stream=event.where.stream,
-            offset=event.where.offset,
-            exe=event.exe,
-            pid=event.pid,
-            dst_ip=event.dst_ip,
-            dst_port=event.dst_port,
-            dst_name=event.dst_name,
-            protocol=event.protocol,
-            is_initiator_proven=event.is_initiator_proven and event.direction == "egress",
-            is_refused=event.is_refused,
-            prefix=event.container_id_prefix,
-        )
+        action = self._connection(event)
         chain = self._actor(event)
         if chain is not None:
             if chain.is_settled:
@@ -123,6 +108,24 @@ class Activity:
             if holder is not None:
                 return self._act_of_holder(cluster, holder, action)
         return self._wait(event)
+
+    def _connection(self, event: NetworkFlow) -> Action:
+        return Action(
+            time_ns=event.time_ns or 0,
+            kind="egress",
+            source=event.where.source,
+            stream=event.where.stream,
+            offset=event.where.offset,
+            exe=event.exe,
+            pid=event.pid,
+            dst_ip=event.dst_ip,
+            dst_port=event.dst_port,
+            dst_name=event.dst_name,
+            protocol=event.protocol,
+            is_initiator_proven=event.is_initiator_proven and event.direction == "egress",
+            is_refused=event.is_refused,
+            prefix=event.container_id_prefix or (None if event.container_id else BY_PID),
+        )
 
     def container_exec(self, event: ContainerExec, chain: Chain | None) -> Outcome:
         """File a session: of a chain, or of a pod whose container nobody names."""
@@ -193,13 +196,16 @@ class Activity:
 
     def _last_resort(self, event: Event) -> Outcome:
         """An event's time is up: its pod may be known by name, else sight of it is lost."""
-        if not isinstance(event, ProcessExec) or event.pod is None:
+        if not isinstance(event, ProcessExec | NetworkFlow) or event.pod is None:
             return "unattributed"
         cluster = self.directory.cluster(event.cluster)
         if not cluster.records_of(event.pod.namespace, event.pod.name, event.pod.uid):
             return "unattributed"
         chain = self.directory.pod_chain(event)
-        return self._exec(chain, event) if chain is not None else "unattributed"
+        if isinstance(event, ProcessExec):
+            return self._exec(chain, event) if chain is not None else "unattributed"
+        action = self._connection(event)
+        return self._act(chain, action) if chain is not None else self._act_in_pod(cluster, event.pod, action)
 
     # ------------------------------------------------------------------------------------------ who did it
 

@@ -124,9 +124,9 @@ class Directory:
         chain.identify(event)
         return chain
 
-    def pod_is_settled(self, name: str) -> bool:
+    def pod_is_settled(self, namespace: str | None, name: str) -> bool:
         """Whether every container of every pod of this name is settled, those that only the spec names included."""
-        chains = self._by_pod.get(name, [])
+        chains = [chain for chain in self._by_pod.get(name, []) if chain.pod_namespace in (namespace, None)]
         if not chains or not all(chain.is_settled for chain in chains):
             return False
         known = {chain.pod_container for chain in chains}

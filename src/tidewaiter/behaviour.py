@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from posixpath import basename
+from posixpath import basename, dirname
 
 from tidewaiter.chain import Action
 from tidewaiter.identity import Declared
@@ -15,6 +15,8 @@ from tidewaiter.policy import TrustPolicy
 
 _MULTI_CALL = frozenset({"busybox", "toybox", "coreutils", "sbase-box", "ubase-box"})
 _INTERPRETERS = frozenset({"sh", "bash", "dash", "ash", "zsh", "busybox", "perl", "ruby", "php", "node", "env"})
+_PROGRAM_FOLDERS = frozenset({"/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin"})
+"""Folders that are links of each other, or searched alike."""
 _METADATA = frozenset({"169.254.169.254", "fd00:ec2::254"})
 _DNS_PORT = 53
 _CONTROL_PORTS = frozenset({2375, 2376, 10250, 10255, 2379})
@@ -40,7 +42,8 @@ def program_names(action: Action) -> set[str]:
         if first in _MULTI_CALL and len(action.args) > 1:
             return {basename(action.args[1])}
         return {first or exe}
-    return {exe}
+    # `sh` is a link to dash, `nc` one to nc.openbsd: the process goes by both names, and cannot hide behind either.
+    return {exe, first} if first else {exe}
 
 
 def exec_row(action: Action, policy: TrustPolicy) -> str | None:
@@ -107,10 +110,11 @@ def describe(action: Action) -> str:
         path = (action.exe or "").removesuffix(_DELETED)
         if not action.args:
             return path
-        shown = path if basename(path) == basename(action.args[0]) or not action.args[0] else action.args[0]
-        if basename(path) in _MULTI_CALL and basename(action.args[0]) not in _MULTI_CALL:
-            shown = action.args[0]
-        return " ".join([shown or path, *action.args[1:]])
+        called = basename(action.args[0])
+        # `python3` is shown as it was called, though the file is python3.11; another name altogether is not believed.
+        is_link = bool(called) and basename(path) != called and basename(path).startswith(called)
+        shown = action.args[0] if not path or is_link or basename(path) in _MULTI_CALL else path
+        return " ".join([shown, *action.args[1:]])
     address = _address(action.dst_ip or "")
     host = f"[{address}]" if isinstance(address, IPv6Address) else str(address or action.dst_ip)
     return f"{host}:{action.dst_port}" if action.dst_port is not None else host
@@ -119,16 +123,23 @@ def describe(action: Action) -> str:
 def _same(action: Action, argv: Sequence[str]) -> bool:
     if not argv or not action.args:
         return False
-    names = {basename(action.args[0]), basename((action.exe or "").removesuffix(_DELETED))}
-    wanted = basename(argv[0])
+    paths = {action.args[0], (action.exe or "").removesuffix(_DELETED)}
+    return any(_same_program(path, argv[0]) for path in paths) and _joined(action.args[1:]) == _joined(argv[1:])
+
+
+def _same_program(path: str, declared: str) -> bool:
+    """Whether a path that a sensor shows is the declared one, as far as links let one say."""
+    name, wanted = basename(path), basename(declared)
     # `python` is a link to `python3.11`: a sensor shows the file, the image config the link.
-    called = wanted in names or any(name.startswith(wanted) and name[len(wanted) :][:1].isdigit() for name in names)
-    return called and _joined(action.args[1:]) == _joined(argv[1:])
+    if name != wanted and not (name.startswith(wanted) and name[len(wanted) :][:1].isdigit()):
+        return False
+    folders = {dirname(path), dirname(declared)}
+    return path == declared or "" in folders or folders <= _PROGRAM_FOLDERS
 
 
 def _interprets(action: Action, argv: Sequence[str]) -> bool:
     """A script is run by the kernel as `INTERPRETER SCRIPT ARGS`."""
-    if len(action.args) < 2 or basename(action.args[1]) != basename(argv[0]):
+    if len(action.args) < 2 or not _same_program(action.args[1], argv[0]):
         return False
     name = basename((action.exe or action.args[0]).removesuffix(_DELETED))
     is_interpreter = name in _INTERPRETERS or name.startswith("python")

@@ -7,13 +7,15 @@ import msgspec
 
 from tidewaiter.alert import CreatedBy, Evidence, PulledBy, Workload, format_time
 from tidewaiter.attribution import Directory, node_name
-from tidewaiter.chain import Action, Chain, Session
+from tidewaiter.chain import BY_PID, Action, Chain, Session
 from tidewaiter.cluster import ClusterState, PodRecord, WorkloadRecord
 from tidewaiter.event import PodContainer, User
 from tidewaiter.identity import Declared, IdentityGraph
 from tidewaiter.policy import Subject, TrustPolicy
 from tidewaiter.resolve import Provenance, provenance
 
+LOCAL = "local"
+"""The node of streams that name none."""
 _OWNERS_FOLLOWED = 4
 _EVIDENCE_SHOWN = 16
 
@@ -34,6 +36,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     """Who added this ephemeral debug container; None where it is none."""
     host_pid: bool
     sessions: tuple[Session, ...]
+    actions: tuple[Action, ...]
+    """What the container did, but for what was found by a prefix that fits another container too."""
     pod_actions: tuple[Action, ...]
     pod_actions_omitted: int
     asked_ns: int | None
@@ -44,10 +48,6 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
 
     def subject(self) -> Subject:
         """The case as the scopes of a policy see it."""
-        reference = self.provenance.reference
-        images = set(self.provenance.repositories)
-        if reference is not None and reference.repository is not None:
-            images.add(reference.repository)
         return Subject(
             cluster=self.chain.cluster,
             node=self.node,
@@ -59,7 +59,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
             service_account=self.chain.service_account,
             user=self.created_by.user,
             groups=self.created_by.groups,
-            images=tuple(sorted(images)),
+            images=self.provenance.repositories,
             digests=tuple(sorted(self.provenance.proven_digests)),
         )
 
@@ -99,6 +99,7 @@ def gather(chain: Chain, directory: Directory, graph: IdentityGraph, policy: Tru
         debugger=debugger,
         host_pid=chain.host_pid or any(p.host_pid for p in pods),
         sessions=tuple(sorted(sessions.values(), key=lambda s: (s.time_ns, s.order))),
+        actions=tuple(a for a in chain.actions if _is_its_own(a, chain, directory)),
         pod_actions=tuple(sorted((a for p in pods for a in p.actions.values()), key=lambda a: a.order)),
         pod_actions_omitted=sum(p.actions_omitted for p in pods),
         asked_ns=asked.time_ns if asked is not None else None,
@@ -106,6 +107,12 @@ def gather(chain: Chain, directory: Directory, graph: IdentityGraph, policy: Tru
         pulled_by=_puller(found),
         evidence=_evidence(chain, pods, owners, found, sessions.values()),
     )
+
+
+def _is_its_own(action: Action, chain: Chain, directory: Directory) -> bool:
+    if action.prefix is None or action.prefix == BY_PID:
+        return True
+    return len(directory.find_prefix(chain.cluster, action.prefix)) <= 1
 
 
 def _place_from(chain: Chain, pods: list[PodRecord]) -> None:
@@ -124,7 +131,9 @@ def _node_of(chain: Chain, pods: list[PodRecord], cluster: ClusterState) -> str 
         return assigned
     # A stream that names no node, beside exactly one node that is named, is that node.
     named = {state.name for state in cluster.nodes.values() if state.name}
-    return node_name(cluster.nodes[min(named)]) if len(named) == 1 else min(filter(None, chain.named_by), default=None)
+    if len(named) == 1:
+        return node_name(cluster.nodes[min(named)])
+    return min(filter(None, chain.named_by), default=LOCAL)
 
 
 def _owners(pods: list[PodRecord], cluster: ClusterState) -> list[WorkloadRecord]:
@@ -157,7 +166,8 @@ def _workload(chain: Chain, pods: list[PodRecord], owners: list[WorkloadRecord])
 
 def _creator(chain: Chain, pods: list[PodRecord], owners: list[WorkloadRecord], debugger: User | None) -> CreatedBy:
     """Who asked: a debug container's own user, else whoever made the topmost owner, else the pod, else the runtime."""
-    asked = [owner.user for owner in reversed(owners)] + [pod.user for pod in pods]
+    asked_ns = min((pod.time_ns for pod in pods if pod.time_ns), default=None)
+    asked = [owner.changed_by(asked_ns) for owner in reversed(owners)] + [pod.user for pod in pods]
     user = debugger or next((user for user in asked if user is not None and user.name), None)
     if user is not None:
         return CreatedBy(user.name, user.groups, user.source_ip, user.user_agent, "kubernetes")

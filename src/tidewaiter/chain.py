@@ -20,6 +20,8 @@ LAST_KEPT = 24
 _SAME_KEPT = 3
 """Of one and the same action (a probe every ten seconds), so many first and last occurrences stay."""
 _STAGES_KEPT = 12
+BY_PID = "pid"
+"""In place of a prefix: the container was found by a process id alone."""
 _CLAIMS_KEPT = 16
 _SESSIONS_KEPT = 24
 _GIVEN_UP_KEPT = 256

@@ -14,6 +14,13 @@ _PODS_KEPT = 100_000
 _WORKLOADS_KEPT = 50_000
 _ADDRESSES_KEPT = 200_000
 _POD_ACTIONS_KEPT = 48
+_CHANGES_KEPT = 16
+_SECOND_NS = 1_000_000_000
+
+
+def is_human(name: str | None) -> bool:
+    """Whether a user name is a person's: not a service account, a node or a component (`system:...`)."""
+    return bool(name) and not (name or "").startswith("system:")
 
 
 class PodRecord(msgspec.Struct):
@@ -79,8 +86,25 @@ class WorkloadRecord(msgspec.Struct):
     stream: str = ""
     offset: int = 0
     user: User | None = None
+    changes: list[tuple[int, User]] = msgspec.field(default_factory=list)
+    """Who created it or set its template, in order of time; the first and the latest stay."""
     owner_kind: str | None = None
     owner_name: str | None = None
+
+    def change(self, time_ns: int, user: User) -> bool:
+        """Somebody created it or set its template. Gives back whether that was new."""
+        if (time_ns, user) in self.changes:
+            return False
+        self.changes.append((time_ns, user))
+        self.changes.sort(key=lambda change: (change[0], repr(change[1])))
+        del self.changes[1 : -_CHANGES_KEPT + 1 or None]
+        return True
+
+    def changed_by(self, until_ns: int | None) -> User | None:
+        """Who made it what it was at a moment: the last named human up to then, else the last of all."""
+        known = [user for time_ns, user in self.changes if until_ns is None or time_ns <= until_ns + _SECOND_NS]
+        humans = [user for user in known if is_human(user.name)]
+        return (humans or known)[-1] if known else self.user
 
 
 class ClusterState(msgspec.Struct):

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from tidewaiter.activity import Activity, Outcome
 from tidewaiter.attribution import Directory
 from tidewaiter.chain import Chain
-from tidewaiter.cluster import ClusterState, PodRecord
+from tidewaiter.cluster import ClusterState, PodRecord, is_human
 from tidewaiter.event import (
     ContainerCreate,
     ContainerEvent,
@@ -143,9 +143,10 @@ class Correlator:
         record = self.directory.cluster(event.cluster).workload(event.kind, event.namespace, event.name)
         record.owner_kind = event.owner_kind or record.owner_kind
         record.owner_name = event.owner_name or record.owner_name
+        is_change = event.user is not None and record.change(event.time_ns or 0, event.user)
         rank = (event.user is None, event.time_ns or 0)
         if record.time_ns is not None and rank >= (record.user is None, record.time_ns):
-            return "duplicate"
+            return "used" if is_change else "duplicate"
         record.uid = event.uid or record.uid
         record.user, record.time_ns = event.user, event.time_ns or 0
         record.source, record.stream, record.offset = event.where.source, event.where.stream, event.where.offset
@@ -228,6 +229,8 @@ class Correlator:
             chain.sight("create", event.created_ns, event.where, detail)
         if event.started_ns is not None:
             chain.sight("start", event.started_ns, event.where, detail)
+        if event.finished_ns is not None:
+            chain.sight("stop", event.finished_ns, event.where, "")
         if event.time_ns is not None:
             chain.see(event.time_ns)
         cluster = self.directory.cluster(event.cluster)
@@ -295,8 +298,3 @@ class Correlator:
             return True
         # The kubelet's words about a container come listed in any order, and carry no id.
         return event.container_id is None and event.container_id_prefix is None and event.pod is not None
-
-
-def is_human(name: str | None) -> bool:
-    """Whether a user name is a person's: not a service account, a node or a component (`system:...`)."""
-    return bool(name) and not (name or "").startswith("system:")

@@ -73,7 +73,7 @@ class Engine:
         """Ids, whole and their first 12 characters, of containers that can come to nothing any more: their records
         need not be decoded."""
         self.quiet_pods: set[bytes] = set()
-        """Names of pods all of whose containers are so."""
+        """`namespace/pod` of pods all of whose containers are so."""
         self._awaited: dict[int, tuple[str, int]] = {}
         """Event that waits -> source and weight of the record whose fate it is."""
         self.silenced = 0
@@ -138,8 +138,8 @@ class Engine:
             if all(other.is_settled for other in alike):
                 self.quiet.add(prefix.encode())
             self.quiet.add(chain.container_id.encode())
-        if chain.pod_name is not None and self.directory.pod_is_settled(chain.pod_name):
-            self.quiet_pods.add(chain.pod_name.encode())
+        if chain.pod_name is not None and self.directory.pod_is_settled(chain.pod_namespace, chain.pod_name):
+            self.quiet_pods.add(f"{chain.pod_namespace}/{chain.pod_name}".encode())
         return True
 
     def _opened(self, chain: Chain) -> None:
@@ -147,7 +147,7 @@ class Engine:
         if chain.container_id is not None and self.quiet:
             self.quiet.discard(chain.container_id[:12].encode())
         if chain.pod_name is not None and self.quiet_pods:
-            self.quiet_pods.discard(chain.pod_name.encode())
+            self.quiet_pods.discard(f"{chain.pod_namespace}/{chain.pod_name}".encode())
         if self.activity.waiting and chain.container_id is not None and is_full_id(chain.container_id):
             self.activity.resolve(f"id:{chain.cluster}/{chain.container_id[:12]}", self.activity.refile)
 

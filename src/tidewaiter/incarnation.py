@@ -24,10 +24,7 @@ def incarnations(chain: Chain) -> list[Chain]:
     if not bounds:
         return [msgspec.structs.replace(chain, key=f"{chain.key}#0")]
     edges = [0, *bounds, 2**63]
-    return [
-        _part(chain, number, since_ns, until_ns)
-        for number, (since_ns, until_ns) in enumerate(pairwise(edges))
-    ]
+    return [_part(chain, number, since_ns, until_ns) for number, (since_ns, until_ns) in enumerate(pairwise(edges))]
 
 
 def _bounds(chain: Chain) -> list[int]:

@@ -33,6 +33,11 @@ _KNOWN = re.compile(
     r"|-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----(?:(?!-----END)[\s\S]){0,8192}"
 )
 _FLAG = re.compile(rf"(?i)--?{_NAME}\Z")
+_HEADER_ALONE = re.compile(
+    r"(?i)[\"']?(?:(?:proxy-)?authorization|x-[a-z-]{0,40}(?:token|key)|cookie|x-registry-auth)\s{0,4}:\Z"
+)
+"""A header whose value is the next argument: a producer split the command line at blanks."""
+_SCHEMES = frozenset({"bearer", "basic", "token", "digest", "negotiate"})
 _USER_FLAGS = frozenset({"-u", "-U", "--user", "--proxy-user"})
 _HINT = re.compile(
     r"(?i)pass|secret|token|key|cred|auth|bearer|cookie|://|user|-u|akia|asia|gh[pousr]_|github_pat|glpat|xox|dckr|eyj"
@@ -58,6 +63,9 @@ def mask_arguments(args: Sequence[str]) -> tuple[str, ...]:
     hide_next = False
     user_next = False
     for arg in args:
+        if hide_next and arg.lower() in _SCHEMES:
+            masked.append(arg)
+            continue
         if hide_next and not arg.startswith("-"):
             masked.append(HIDDEN)
             hide_next = user_next = False
@@ -66,6 +74,6 @@ def mask_arguments(args: Sequence[str]) -> tuple[str, ...]:
             masked.append(arg.partition(":")[0] + ":" + HIDDEN)
         else:
             masked.append(mask_text(arg))
-        hide_next = _FLAG.match(arg) is not None
+        hide_next = _FLAG.match(arg) is not None or _HEADER_ALONE.match(arg) is not None
         user_next = arg in _USER_FLAGS
     return tuple(masked)

@@ -78,6 +78,8 @@ class NodeState(msgspec.Struct):
     """Repository -> pulls in order of time."""
     given: dict[Digest, list[NameMoment]] = msgspec.field(default_factory=dict)
     """Config digest -> moments at which somebody on the node gave it a name (tag, load, import, commit, build)."""
+    since: dict[Digest, int] = msgspec.field(default_factory=dict)
+    """Config digest -> earliest moment at which a timed record showed it on the node."""
     repositories: dict[Digest, set[str]] = msgspec.field(default_factory=dict)
     """Any digest -> names under which the node met it, to find the pulls of content whatever it is called now."""
     chains: dict[str, Chain] = msgspec.field(default_factory=dict)
@@ -93,9 +95,15 @@ class NodeState(msgspec.Struct):
                 self.names.pop(next(iter(self.names)))
                 self.evicted += 1
             moments = self.names.setdefault(name, [])
+        self.show(moment.config_digest, moment.time_ns)
         for digest in (moment.config_digest, moment.repo_digest):
             self._met(digest, repository_of(name))
         return _keep(moments, moment)
+
+    def show(self, config: Digest | None, time_ns: int | None) -> None:
+        """A record showed the content on the node at a moment."""
+        if config is not None and time_ns is not None and (config in self.since or len(self.since) < _NAMES_KEPT):
+            self.since[config] = min(self.since.get(config, time_ns), time_ns)
 
     def _met(self, digest: Digest | None, repository: str) -> None:
         if digest is None:
@@ -154,6 +162,8 @@ class NodeState(msgspec.Struct):
 
     def absorb(self, other: "NodeState", retention_ns: int, cap: int) -> None:
         """Take in all that was kept of the same node under another name (containers are moved by the correlator)."""
+        for config, time_ns in other.since.items():
+            self.show(config, time_ns)
         self.aliases |= other.aliases
         self.assigned |= other.assigned
         for name, moments in other.names.items():

@@ -29,19 +29,39 @@ def judged_chains(directory: Directory) -> tuple[list[Chain], dict[str, int]]:
         for chain in cluster.chains.values():
             pod_chains.setdefault(_place(chain), []).append(chain)
         for place, siblings in with_ids.items():
-            chains += _shared(siblings, pod_chains.pop(place, []))
+            told = pod_chains.pop(place, [])
+            mine = [chain for chain in told if any(_may_be_one(chain, sibling) for sibling in siblings)]
+            chains += _shared(siblings, mine)
+            others = [chain for chain in told if chain not in mine]
+            if others:
+                pod_chains[place] = others
         for alone in pod_chains.values():
-            whole = msgspec.structs.replace(alone[0])
-            for other in alone[1:]:
-                whole.absorb(other)
-            chains.append(whole)
-            in_pods.add((whole.pod_namespace, whole.pod_name))
+            for whole in _by_uid(alone):
+                chains.append(whole)
+                in_pods.add((whole.pod_namespace, whole.pod_name))
         chains += _only_in_spec(cluster, in_pods, lost)
     return chains, lost
 
 
 def _place(chain: Chain) -> tuple[str | None, str | None, str | None]:
     return (chain.pod_namespace, chain.pod_name or chain.pod_uid, chain.pod_container)
+
+
+def _may_be_one(one: Chain, other: Chain) -> bool:
+    """A stateful set's pod comes again under its old name; its uid tells the two apart."""
+    return one.pod_uid is None or other.pod_uid is None or one.pod_uid == other.pod_uid
+
+
+def _by_uid(alone: list[Chain]) -> list[Chain]:
+    """Containers that only pods name, one for each pod."""
+    wholes: list[Chain] = []
+    for chain in sorted(alone, key=lambda chain: (chain.pod_uid is None, chain.key)):
+        known = next((whole for whole in wholes if _may_be_one(whole, chain)), None)
+        if known is None:
+            wholes.append(msgspec.structs.replace(chain))
+        else:
+            known.absorb(chain)
+    return wholes
 
 
 def _shared(siblings: list[Chain], told_by_pod: list[Chain]) -> Iterable[Chain]:
@@ -54,6 +74,8 @@ def _shared(siblings: list[Chain], told_by_pod: list[Chain]) -> Iterable[Chain]:
         since_ns = starts[number] - 2_000_000_000 if number else 0
         until_ns = starts[number + 1] - 2_000_000_000 if number + 1 < len(siblings) else 2**63
         for told in told_by_pod:
+            if not _may_be_one(told, chain):
+                continue
             part = msgspec.structs.replace(
                 told,
                 sightings=tuple(s for s in told.sightings if since_ns <= s.time_ns < until_ns),
@@ -69,14 +91,18 @@ def _only_in_spec(
     cluster: ClusterState, in_pods: set[tuple[str | None, str | None]], lost: dict[str, int]
 ) -> Iterable[Chain]:
     """Pods that did something, but none of whose containers anybody named: the spec's containers stand for them."""
-    for record in cluster.pods.values():
-        if not record.actions or (record.namespace, record.name) in in_pods:
+    for keys in list(cluster.pods_by_name.values()):
+        records = [cluster.pods[key] for key in keys if key in cluster.pods]
+        actions = [action for record in records for action in record.actions.values()]
+        if not actions or any((record.namespace, record.name) in in_pods for record in records):
             continue
-        if not record.containers:
-            for action in record.actions.values():
+        told = [record for record in records if record.containers]
+        if not told:
+            for action in actions:
                 lost[action.source] = lost.get(action.source, 0) + 1
-        for name in sorted(record.containers):
-            yield _from_spec(cluster, record, name)
+        for record in told:
+            for name in sorted(record.containers):
+                yield _from_spec(cluster, record, name)
 
 
 def _from_spec(cluster: ClusterState, record: PodRecord, name: str) -> Chain:

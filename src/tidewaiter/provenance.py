@@ -83,6 +83,7 @@ def learn_name(event: ImageName, node: NodeState, graph: IdentityGraph) -> Learn
     elif event.config_digest is not None:
         graph.name_kind(event.config_digest, "config")
     moment = _moment(event, event.action, event.config_digest, event.repo_digest)
+    node.show(event.config_digest, event.time_ns)
     new = False
     if event.action in VOIDING and event.config_digest is not None:
         new = node.learn_giving(event.config_digest, moment)

@@ -13,7 +13,7 @@ from tidewaiter.chain import Chain, Claim
 from tidewaiter.cluster import ClusterState, PodRecord
 from tidewaiter.digest import Digest
 from tidewaiter.identity import IdentityGraph
-from tidewaiter.node import VOIDING, NodeState, Pull
+from tidewaiter.node import VOIDING, NameMoment, NodeState, Pull
 from tidewaiter.policy import Trust, TrustPolicy
 from tidewaiter.reference import ImageReference, reference_or_none
 
@@ -76,6 +76,8 @@ def provenance(
     repositories = tuple(sorted({policy.upstream(origin.pull.repository) for origin in origins}))
     known = graph.digests_of(config, scopes) if config is not None and proof == "proven" else set()
     pinned = {r.digest for r in references if r.digest is not None and r.registry is not None}
+    for told in (claim.image for claim in chain.claims if claim.image.from_runtime):
+        pinned |= {d for d in (told.repo_digest, told.manifest_digest, told.index_digest) if d is not None}
     digests = frozenset({*known, *pinned, *([config] if config is not None and proof == "proven" else [])})
     voided = _voided(config, name, nodes, at_ns)
     beside = graph.digests_of(config, scopes) if config is not None else set()
@@ -243,6 +245,8 @@ def _origins(
                     last_by_name = pull if pull.name in names else last_by_name
                 elif pull.name in names:
                     last_by_name = pull
+            elif _given_since(pull, config, nodes):
+                continue
             elif pull.name in names and not _moved_between(pull, config, nodes, graph, scopes, at_ns):
                 origins.append(Origin(pull, "by_name"))
                 last_by_name = pull
@@ -274,18 +278,38 @@ def _moved_between(
     return False
 
 
+def _given_since(pull: Pull, config: Digest | None, nodes: list[NodeState]) -> bool:
+    """Whether the content was first seen on the node when somebody loaded, imported or made it after the pull."""
+    return any(
+        moment.time_ns is not None and moment.time_ns > pull.time_ns and node.since.get(config or "") == moment.time_ns
+        for node in nodes
+        for moment in node.given.get(config or "", ())
+        if moment.action != "tag"
+    )
+
+
 def _stood_for(pull: Pull, config: Digest, nodes: list[NodeState], graph: IdentityGraph, scopes: set[str]) -> bool:
     """Whether the pulled name stood for this content at the time, going by what was seen of the name later."""
     for node in nodes:
         moments = node.names.get(pull.name, ())
-        after = [m for m in moments if m.time_ns is not None and m.time_ns >= pull.time_ns and m.action not in VOIDING]
-        untimed = [m for m in moments if m.time_ns is None]
-        # A listing without a time may have been taken after the name had moved on: it counts where all agree.
-        agreed = untimed if len({(m.config_digest, m.repo_digest) for m in untimed if m.config_digest}) == 1 else []
-        for moment in after[:1] or agreed:
-            if config in _content(moment.config_digest, moment.repo_digest, graph, scopes):
-                return True
+        after = [m for m in moments if m.time_ns is not None and m.time_ns >= pull.time_ns]
+        told = next((m for m in after if m.action in VOIDING or _told(m)), None)
+        if told is not None:
+            if told.action in VOIDING:
+                # Somebody gave the name anew: what was seen of it since says nothing of the pull.
+                continue
+            seen = [told]
+        else:
+            # A listing without a time may have been taken after the name had moved on: it counts where all agree.
+            untimed = [m for m in moments if m.time_ns is None and m.config_digest is not None]
+            seen = untimed if len({m.config_digest for m in untimed}) == 1 else []
+        if any(config in _content(m.config_digest, m.repo_digest, graph, scopes) for m in seen):
+            return True
     return False
+
+
+def _told(moment: NameMoment) -> bool:
+    return moment.config_digest is not None or moment.repo_digest is not None
 
 
 def _registry_pulls(repository: str, cluster: ClusterState, nodes: list[NodeState]) -> list[Pull]:
@@ -339,12 +363,15 @@ def _moved_from(
 ) -> Digest | None:
     if config is None or name is None or proof == "claimed":
         return None
-    before: set[Digest] = set()
+    first_ns: dict[Digest, int] = {}
     for node in nodes:
         for moment in node.names.get(name, ()):
             if moment.time_ns is not None and moment.time_ns < at_ns:
-                before |= _content(moment.config_digest, moment.repo_digest, graph, scopes)
-    return min(before - {config}, default=None)
+                for content in _content(moment.config_digest, moment.repo_digest, graph, scopes):
+                    first_ns[content] = min(first_ns.get(content, moment.time_ns), moment.time_ns)
+    # Content that the name stood for first is not new, though the name stood for other content in between.
+    since_ns = first_ns.pop(config, at_ns)
+    return min((content for content, time_ns in first_ns.items() if time_ns < since_ns), default=None)
 
 
 def _identity(

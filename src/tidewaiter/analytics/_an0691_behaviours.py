@@ -10,12 +10,14 @@ import msgspec
 from tidewaiter.alert import BehaviourShown, Evidence, format_time
 from tidewaiter.behaviour import describe, egress_row, exec_row, is_declared, program_names
 from tidewaiter.case import Case
-from tidewaiter.chain import Action, Session
-from tidewaiter.correlate import is_human
+from tidewaiter.chain import BY_PID, Action, Session
+from tidewaiter.cluster import is_human
 from tidewaiter.policy import Effects, TrustPolicy
 
 FIRST_PROCESS_NS = 5_000_000_000
 """A process this soon after the start is taken for the container's first where the image config is not known."""
+_LINGER_NS = 1_000_000_000
+"""Words of an end may come this much before the last words of what ended."""
 _SESSION_ROOT_NS = 30_000_000_000
 _RUNTIME_PARENTS = ("runc", "crun", "containerd-shim", "dockerd", "conmon", "systemd", "runsc", "kata", "docker-init")
 
@@ -31,16 +33,29 @@ class Weighed(msgspec.Struct, frozen=True):
 
 
 def behaviours_of(case: Case, policy: TrustPolicy) -> list[Weighed]:
-    chain = case.chain
     found: list[Weighed] = []
     in_session = _session_pids(case)
-    for action in chain.actions:
-        found += _weigh(case, policy, action, "container", in_session)
+    for action in case.actions:
+        if action.prefix != BY_PID or _was_open(case, action.time_ns, 0):
+            found += _weigh(case, policy, action, "container", in_session)
     for action in case.pod_actions:
-        found += _weigh(case, policy, action, "pod", in_session)
+        # What only the pod is known to have done is evidence for containers that were open then.
+        if _was_open(case, action.time_ns, policy.clock_skew_ns):
+            found += _weigh(case, policy, action, "pod", in_session)
     for session in case.sessions:
         found += _weigh_session(case, policy, session)
     return found
+
+
+def _was_open(case: Case, time_ns: int, skew_ns: int) -> bool:
+    """Whether the container had begun by then, and not ended since its last start."""
+    chain = case.chain
+    begun = [*chain.creates_ns, *chain.starts_ns]
+    if begun and min(begun) > time_ns + skew_ns:
+        return False
+    ends = [s.time_ns for s in chain.sightings if s.stage in ("stop", "removed") and s.time_ns + _LINGER_NS < time_ns]
+    starts = [start for start in chain.starts_ns if start <= time_ns]
+    return not ends or (bool(starts) and max(starts) > max(ends))
 
 
 def _weigh(case: Case, policy: TrustPolicy, action: Action, attribution: str, sessions: set[int]) -> list[Weighed]:
@@ -123,7 +138,8 @@ def _is_first_process(case: Case, action: Action, policy: TrustPolicy) -> bool:
     first = case.chain.first_process
     if case.declared is not None or first is None or not case.chain.starts_ns:
         return False
-    if (action.time_ns, action.exe or "", action.args, action.parent_exe or "") != first:
+    if (action.exe or "", action.args) != (first[1], first[2]):
+        # After a restart the container's first process comes again, under another time.
         return False
     parent = basename(action.parent_exe or "")
     if parent and not parent.startswith(_RUNTIME_PARENTS):
@@ -137,11 +153,11 @@ def _session_pids(case: Case) -> set[int]:
     for session in case.sessions:
         if session.user is None or not is_human(session.user.name):
             continue
-        for action in case.chain.actions:
+        for action in case.actions:
             soon = abs(action.time_ns - session.time_ns) <= _SESSION_ROOT_NS
             if soon and action.pid is not None and _runs(action, session.command):
                 roots.add(action.pid)
-    born = [*case.chain.lineage, *((a.pid, a.parent_pid) for a in case.chain.actions if a.pid and a.parent_pid)]
+    born = [*case.chain.lineage, *((a.pid, a.parent_pid) for a in case.actions if a.pid and a.parent_pid)]
     grown = True
     while grown and roots:
         below = {pid for pid, parent in born if parent in roots and pid not in roots}

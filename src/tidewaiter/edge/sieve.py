@@ -19,6 +19,7 @@ from tidewaiter.sources import Skim, Source
 CanSkip = Callable[[bytes, int, int], bool]
 """Whether the record at data[start:end] need not be read."""
 
+_NAMESPACE = b'"namespace":"'
 _ESCAPED_LETTER = b"\\u"
 _SHORT, _FULL = 12, 64
 _LONGEST_SCHEME = 16
@@ -86,7 +87,7 @@ class Sieve:
 
 
 def skipper(skim: Skim, quiet: Container[bytes]) -> CanSkip:
-    """A test for one source's records; `quiet` holds names as bytes (12-character prefixes, full ids, pod names)."""
+    """A test for one source's records; `quiet` holds prefixes of 12 characters and full ids, or `namespace/pod`."""
     bare, is_pods, words = skim.bare, skim.pods, skim.words
     guards: dict[bytes, list[bytes]] = {}
     for key, guard in zip(skim.keys, skim.guards, strict=True):
@@ -107,7 +108,7 @@ def skipper(skim: Skim, quiet: Container[bytes]) -> CanSkip:
                 at += 1
                 # Most names are 12 to 31 characters of an id; a whole id must be known whole.
                 is_certain = data[at : at + _SHORT] in quiet and data[at + _FULL : at + _FULL + 1] != b'"'
-                if not is_certain and not is_quiet(data, at, end):
+                if not is_certain and not is_quiet(data, start, at, end):
                     return False
                 found += 1
                 at = find(data, key, at, end)
@@ -119,11 +120,16 @@ def skipper(skim: Skim, quiet: Container[bytes]) -> CanSkip:
             is_named = all(find(data, word, start, end) < 0 for word in words)
         return (is_named or bare) and find(data, _ESCAPED_LETTER, start, end) < 0
 
-    def is_quiet(data: bytes, at: int, end: int) -> bool:
+    def is_quiet(data: bytes, start: int, at: int, end: int) -> bool:
         stop = find(data, b'"', at, end)
         name = data[at:stop] if stop > at else b""
         if is_pods:
-            return name in quiet
+            # A pod's name is its own in its namespace only, which stands before it in the same object.
+            place = data.rfind(_NAMESPACE, start, at)
+            if place < 0 or find(data, b"}", place, at) >= 0:
+                return False
+            place += len(_NAMESPACE)
+            return data[place : find(data, b'"', place, at)] + b"/" + name in quiet
         scheme = name.find(b"://", 0, _LONGEST_SCHEME)
         if scheme > 0:
             name = name[scheme + 3 :]
