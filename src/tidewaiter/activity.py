@@ -21,6 +21,7 @@ Outcome = Literal["used", "irrelevant", "waiting", "expired", "unattributed", "d
 _ARGS_KEPT = 64
 _TEXT_KEPT = 4096
 _LINEAGE_KEPT = 64
+_PIDS_KEPT = 8
 
 
 class Activity:
@@ -43,6 +44,8 @@ class Activity:
         """Chains that were changed; the engine empties it."""
         self.now_ns = 0
         """Latest event time seen from anybody."""
+        self._learned: list[str] = []
+        self._is_resolving = False
         self._settles = settles
         self._on_resolved = on_resolved
 
@@ -173,9 +176,20 @@ class Activity:
         if not pid or node is None:
             return
         node.learn_pid(pid, time_ns, chain.key)
-        if self.waiting:
-            for name in sorted({event.node or NODELESS, *node.aliases, NODELESS}):
-                self.resolve(f"pid:{chain.cluster}/{name}/{pid}", self.refile)
+        if pid not in chain.pids:
+            chain.pids = tuple(sorted((*chain.pids, pid)))[:_PIDS_KEPT]
+        if not self.waiting:
+            return
+        self._learned += [
+            f"pid:{chain.cluster}/{name}/{pid}" for name in sorted({event.node or NODELESS, *node.aliases, NODELESS})
+        ]
+        if len(self._learned) > 1 and self._is_resolving:
+            return
+        # Children are filed one after the other, not inside each other: a tree of processes may be deep.
+        self._is_resolving = True
+        while self._learned:
+            self.resolve(self._learned.pop(), self.refile)
+        self._is_resolving = False
 
     def _wait(self, event: ContainerEvent) -> Outcome:
         names: tuple[str, ...] = ()
@@ -225,7 +239,11 @@ class Activity:
         if event.node is not None:
             self.directory.node(cluster, event.node)
         until_ns = (event.time_ns or 0) + self.policy.clock_skew_ns
-        for name in dict.fromkeys((event.node or NODELESS, NODELESS, *([] if event.node else _only_node(cluster)))):
+        # A stream that names no node is believed where there is one node only that it can be.
+        names = [event.node or NODELESS, *(_only_node(cluster, NODELESS) if event.node is None else [])]
+        if event.node is not None and _only_node(cluster, event.node):
+            names.append(NODELESS)
+        for name in names:
             node = cluster.nodes.get(name)
             for pid in pids if node is not None else ():
                 known = node.pids.get(pid) if node is not None else None
@@ -259,9 +277,10 @@ class Activity:
         kind, _, key = holder.partition(":")
         if kind == "pod":
             record = cluster.pods.get(key)
-            return "unattributed" if record is None else "used" if record.act(action) else "duplicate"
-        node, _, chain_key = key.partition("|")
-        chain = cluster.nodes[node].chains.get(chain_key) if node in cluster.nodes else None
+            if record is None or record.host_network:
+                return "unattributed"
+            return "used" if record.act(action) else "duplicate"
+        chain = self.directory.by_key(cluster, key)
         return self._act(chain, action) if chain is not None else "unattributed"
 
     def _session(self, event: ContainerExec) -> Session:
@@ -285,6 +304,8 @@ def _pids(event: ProcessExec | NetworkFlow) -> list[int]:
     return [pid for pid in (event.pid, parent) if pid]
 
 
-def _only_node(cluster: ClusterState) -> list[str]:
+def _only_node(cluster: ClusterState, name: str) -> list[str]:
+    """The one named node of the cluster, if there is one only, and `name` is it or names none."""
     named = {node.name for node in cluster.nodes.values() if node.name}
-    return list(named) if len(named) == 1 else []
+    is_it = name == NODELESS or (name in cluster.nodes and cluster.nodes[name].name in named)
+    return list(named) if len(named) == 1 and is_it else []

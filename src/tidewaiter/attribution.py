@@ -40,6 +40,7 @@ class Directory:
         self.on_opened: Callable[[Chain], None] = lambda chain: None
         """Called when a container becomes known, and when its pod does."""
         self._victims: Iterator[Chain] | None = None
+        self._is_among_busy = False
         self._by_pod: dict[str, list[Chain]] = {}
         self._by_prefix: dict[str, dict[str, Chain | list[Chain]]] = {}
         for cluster in states.values():
@@ -92,7 +93,9 @@ class Directory:
         cluster = self.states[chain.cluster]
         cluster.nodes[chain.node].chains.pop(chain.key, None)
         self.count -= 1
-        if chain.container_id is None:
+        if chain.pod_name is not None and chain in self._by_pod.get(chain.pod_name, ()):
+            self._by_pod[chain.pod_name].remove(chain)
+        if chain.container_id is None or not is_full_id(chain.container_id):
             return
         bucket = self._by_prefix[chain.cluster]
         entry = bucket.get(chain.container_id[:_PREFIX])
@@ -119,6 +122,9 @@ class Directory:
         key = f"pod:{pod.uid or f'{pod.namespace}/{pod.name}'}/{pod.container_name}"
         chain = cluster.chains.get(key)
         if chain is None:
+            if len(cluster.chains) >= self.chains_cap:
+                cluster.chains.pop(next(iter(cluster.chains)))
+                self.evicted += 1
             chain = cluster.chains[key] = Chain(key=key, cluster=cluster.name, node=event.node or NODELESS)
         chain.named_by = tuple(sorted({*chain.named_by, event.node or NODELESS}))
         chain.identify(event)
@@ -140,10 +146,16 @@ class Directory:
         """Keep to the cap: chains without behaviour go first, oldest first."""
         while self.count > self.chains_cap:
             if self._victims is None:
-                self._victims = iter(sorted(self.chains(), key=lambda c: (bool(c.actions), c.first_seen_ns or 0)))
+                idle = sorted((c for c in self.chains() if not c.actions), key=lambda c: c.first_seen_ns or 0)
+                busy = sorted((c for c in self.chains() if c.actions), key=lambda c: c.first_seen_ns or 0)
+                self._is_among_busy = not idle or idle == [newest]
+                self._victims = iter(busy if self._is_among_busy else idle)
             victim = next(self._victims, None)
             if victim is None:
                 self._victims = None
+            elif victim.actions and not self._is_among_busy:
+                # It began to misbehave after the list was made.
+                continue
             elif victim is not newest and victim.key in self.states[victim.cluster].nodes[victim.node].chains:
                 self.remove(victim)
                 self.evicted += 1
@@ -160,13 +172,18 @@ class Directory:
         cluster = self.states[chain.cluster]
         states = [cluster.nodes[chain.node]] if chain.node in cluster.nodes else []
         nodeless = cluster.nodes.get(NODELESS)
-        if (
-            nodeless is not None
-            and nodeless not in states
-            and (NODELESS in chain.named_by or len(unique_nodes(cluster)) <= 2)
-        ):
+        named = [state for state in unique_nodes(cluster) if state.name]
+        if len(named) == 1 and named[0] not in states and chain.node == NODELESS:
+            states.append(named[0])
+        if nodeless is not None and nodeless not in states and (NODELESS in chain.named_by or len(named) <= 1):
             states.append(nodeless)
         return states
+
+    def by_key(self, cluster: ClusterState, key: str) -> Chain | None:
+        """The chain of a key, on whichever node it is now."""
+        if is_full_id(key):
+            return next(iter(self.find_prefix(cluster.name, key)), None)
+        return next((state.chains[key] for state in unique_nodes(cluster) if key in state.chains), None)
 
     def _add(self, event: ContainerEvent) -> Chain:
         cluster = self.cluster(event.cluster)
@@ -212,6 +229,9 @@ class Directory:
                 del there.chains[chain.key]
                 here.chains[chain.key] = chain
                 chain.node = here.name
+                for pid in chain.pids:
+                    if there.pids.get(pid, (0, ""))[1] == chain.key:
+                        here.learn_pid(pid, *there.pids.pop(pid))
             elif here is not there:
                 self._merge(cluster, here, there)
         chain.named_by = tuple(sorted({*chain.named_by, shared_text(name)}))

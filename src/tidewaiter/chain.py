@@ -183,6 +183,8 @@ class Chain(msgspec.Struct):
     given_up: tuple[int, ...] = ()
     """Fingerprints of actions that were counted as omitted, so that a second delivery is not counted again."""
     sessions: tuple[Session, ...] = ()
+    pids: tuple[int, ...] = ()
+    """Process ids by which it was known, so that they move with it; bounded."""
     lineage: tuple[tuple[int, int], ...] = ()
     """(pid, parent pid) of processes that are no actions, to follow a session's processes through them; bounded."""
     is_settled: bool = False
@@ -220,7 +222,14 @@ class Chain(msgspec.Struct):
         """Add a stage. Gives back whether it was new."""
         self.see(time_ns)
         new = Sighting(time_ns, stage, where.source, shared_text(detail), where.stream, where.offset)
-        self.sightings, duplicate, _ = insert(self.sightings, new, _STAGES_KEPT, _STAGES_KEPT)
+        return self._keep(new)
+
+    def _keep(self, sighting: Sighting) -> bool:
+        # Bounded for each stage by itself: a container that starts over and over keeps its create.
+        alike = tuple(known for known in self.sightings if known.stage == sighting.stage)
+        kept, duplicate, _ = insert(alike, sighting, _STAGES_KEPT, _STAGES_KEPT)
+        others = (known for known in self.sightings if known.stage != sighting.stage)
+        self.sightings = tuple(sorted((*others, *kept), key=lambda known: known.order))
         return not duplicate
 
     def act(self, action: Action) -> bool:
@@ -287,7 +296,7 @@ class Chain(msgspec.Struct):
     def absorb(self, other: "Chain") -> None:
         """Take in all that was kept of the same container under another key or node."""
         for sighting in other.sightings:
-            self.sightings, _, _ = insert(self.sightings, sighting, _STAGES_KEPT, _STAGES_KEPT)
+            self._keep(sighting)
         for action in other.actions:
             self.act(action)
         for claim in other.claims:
@@ -317,6 +326,7 @@ class Chain(msgspec.Struct):
         self.is_sandbox = self.is_sandbox or other.is_sandbox
         self.dns_servers = tuple(sorted({*self.dns_servers, *other.dns_servers}))
         self.lineage = tuple(sorted({*self.lineage, *other.lineage}))[:64]
+        self.pids = tuple(sorted({*self.pids, *other.pids}))[:8]
         if other.first_seen_ns is not None:
             self.see(other.first_seen_ns)
         if other.first_process is not None:

@@ -195,6 +195,9 @@ class ClusterState(msgspec.Struct):
         return held[-1] if held else None
 
     def _forget_pod(self, key: str) -> None:
-        record = self.pods.pop(key)
-        self.pods_by_name.pop(f"{record.namespace}/{record.name}", None)
+        self.pods.pop(key)
+        for name in [name for name, keys in self.pods_by_name.items() if key in keys]:
+            self.pods_by_name[name].remove(key)
+            if not self.pods_by_name[name]:
+                del self.pods_by_name[name]
         self.evicted += 1

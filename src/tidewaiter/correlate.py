@@ -66,7 +66,7 @@ class Correlator:
         self.graph = graph
         self.policy = policy
         self.activity = activity
-        self.attempted_pulls: set[tuple[str, str | None, int | None]] = set()
+        self.attempted_pulls: set[tuple[str, str, str | None, int | None]] = set()
         self._has_ticks = False
         self._watermarks: dict[tuple[str, str, str | None], int] = {}
         self._since_sweep = 0
@@ -92,6 +92,8 @@ class Correlator:
         """File one event; what became of it."""
         if event.time_ns is not None and not self._in_time(event):
             return "expired"
+        if event.node is not None and event.node not in self.directory.cluster(event.cluster).nodes:
+            self.directory.node(self.directory.cluster(event.cluster), event.node)
         outcome = self._handlers[type(event)](event)
         self._since_sweep += 1
         if self._since_sweep >= _SWEEP_EVERY:
@@ -122,7 +124,7 @@ class Correlator:
     def _image_pull_failed(self, event: ImagePullFailed) -> Outcome:
         # The kubelet repeats a failure for as long as it lasts; one attempt is counted a reference, node and minute.
         minute = None if event.time_ns is None else event.time_ns // 60_000_000_000
-        attempt = (event.reference, event.node, minute)
+        attempt = (event.cluster, event.reference, event.node, minute)
         if attempt in self.attempted_pulls:
             return "duplicate"
         if len(self.attempted_pulls) < 100_000:
@@ -165,7 +167,8 @@ class Correlator:
             if known is None or repr(container) < repr(known):
                 record.containers[container.name] = container
             if container.kind == "ephemeral" and event.user is not None and is_human(event.user.name):
-                record.debug_users.setdefault(container.name, event.user)
+                known_user = record.debug_users.get(container.name, event.user)
+                record.debug_users[container.name] = min(known_user, event.user, key=repr)
         record.owner_kind = record.owner_kind or event.owner_kind
         record.owner_name = record.owner_name or event.owner_name
         record.owner_uid = record.owner_uid or event.owner_uid
@@ -237,7 +240,7 @@ class Correlator:
         node = self.directory.node(cluster, event.node)
         runtime_told(event, node, self.graph, event.created_ns or event.started_ns)
         for address in event.ips:
-            cluster.learn_address(address, event.created_ns or event.time_ns or 0, f"chain:{chain.node}|{chain.key}")
+            cluster.learn_address(address, event.created_ns or event.time_ns or 0, f"chain:{chain.key}")
             self.activity.resolve(f"ip:{event.cluster}/{address}", self.activity.refile)
         self.activity.learn_pid(event, event.pid, event.started_ns or event.time_ns or 0, chain)
         self.activity.touched.append(chain)
@@ -248,7 +251,7 @@ class Correlator:
         if chain is None:
             return "unattributed"
         chain.be_called(event.name)
-        chain.user = chain.user or event.user
+        chain.user = min((user for user in (chain.user, event.user) if user is not None), key=repr, default=None)
         chain.is_sandbox = chain.is_sandbox or event.is_sandbox
         chain.privileged = chain.privileged or bool(event.privileged)
         chain.host_root_mount = chain.host_root_mount or bool(event.host_root_mount)
@@ -266,7 +269,7 @@ class Correlator:
         return self._sight(chain, event)
 
     def _container_stop(self, event: ContainerStop) -> Outcome:
-        chain = self.directory.find(event)
+        chain = self._chain_for(event)
         if chain is None:
             return "irrelevant"
         self.activity.touched.append(chain)

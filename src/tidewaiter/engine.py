@@ -146,6 +146,7 @@ class Engine:
         """A container or its pod became known: what waited for it is filed; it may share a name with a settled one."""
         if chain.container_id is not None and self.quiet:
             self.quiet.discard(chain.container_id[:12].encode())
+            self.quiet.discard(chain.container_id.encode())
         if chain.pod_name is not None and self.quiet_pods:
             self.quiet_pods.discard(f"{chain.pod_namespace}/{chain.pod_name}".encode())
         if self.activity.waiting and chain.container_id is not None and is_full_id(chain.container_id):

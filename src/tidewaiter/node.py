@@ -116,6 +116,9 @@ class NodeState(msgspec.Struct):
 
     def learn_giving(self, config: Digest, moment: NameMoment) -> bool:
         """Somebody on this node gave content a name. Gives back whether that was new."""
+        if config not in self.given and len(self.given) >= _NAMES_KEPT:
+            self.given.pop(next(iter(self.given)))
+            self.evicted += 1
         return _keep(self.given.setdefault(config, []), moment)
 
     def learn_pull(self, pull: Pull, retention_ns: int, cap: int) -> bool:

@@ -68,11 +68,17 @@ def provenance(
     references = _references(chain, pods)
     proven, named, claimed, conflicts = _configs(chain, references, nodes, graph, scopes, at_ns)
     config, proof = _decide(proven, named, claimed)
+    # Layers prove an equal file system, not an equal image: whoever pulled those layers vouches for nothing here.
+    layered = {c for s in _stacks(chain) if (c := graph.config_on_chain(s)) is not None} if proof is None else set()
     reference = next((r for r in references if r.registry is not None), references[0] if references else None)
     name = reference.name if reference is not None and reference.registry is not None else None
     origins, excluded = _origins(config, proof, references, nodes, graph, scopes, at_ns, cluster)
     if excluded and not any(origin.link == "proven" for origin in origins):
         conflicts = (*conflicts, f"the last pull of {name} before the create brought other content")
+    meets_in_layers = False
+    if proof is None and len(layered) == 1:
+        config, proof = min(layered), "by_name"
+        meets_in_layers = bool(_origins(config, proof, references, nodes, graph, scopes, at_ns, cluster)[0])
     repositories = tuple(sorted({policy.upstream(origin.pull.repository) for origin in origins}))
     known = graph.digests_of(config, scopes) if config is not None and proof == "proven" else set()
     pinned = {r.digest for r in references if r.digest is not None and r.registry is not None}
@@ -80,6 +86,8 @@ def provenance(
         pinned |= {d for d in (told.repo_digest, told.manifest_digest, told.index_digest) if d is not None}
     digests = frozenset({*known, *pinned, *([config] if config is not None and proof == "proven" else [])})
     voided = _voided(config, name, nodes, at_ns)
+    if excluded and not origins:
+        voided = "the pull of that name brought other content than runs here"
     beside = graph.digests_of(config, scopes) if config is not None else set()
     vouching = repositories
     if not vouching and voided is None and reference is not None and reference.repository is not None:
@@ -89,7 +97,7 @@ def provenance(
     return Provenance(
         image=image,
         config_proof=proof,
-        consistency=_consistency(origins, conflicts),
+        consistency="by_name" if meets_in_layers and not conflicts else _consistency(origins, conflicts),
         conflicts=conflicts,
         origins=origins,
         repositories=vouching,
@@ -130,13 +138,11 @@ def _configs(
     proven: set[Digest] = set()
     named: set[Digest] = set()
     claimed: set[Digest] = set()
-    stacks: set[Digest] = set()
+    stacks = _stacks(chain)
     for claim in chain.claims:
         told_proven, told_claimed = _claimed_configs(claim, graph, scopes)
         proven |= told_proven
         claimed |= told_claimed
-        if claim.image.chain_id is not None:
-            stacks.add(claim.image.chain_id)
     for reference in references:
         if reference.registry is not None and reference.digest is not None:
             beside = graph.configs_of(reference.digest, scopes)
@@ -147,10 +153,6 @@ def _configs(
                 moment = node.content_at(reference.name, at_ns)
                 if moment is not None:
                     named |= _content(moment.config_digest, moment.repo_digest, graph, scopes)
-    for stack in stacks:
-        config = graph.config_on_chain(stack)
-        if config is not None:
-            named.add(config)
     conflicts: list[str] = []
     if len(proven) > 1:
         conflicts.append("verified relations name several images: " + ", ".join(sorted(proven)))
@@ -159,6 +161,10 @@ def _configs(
         if known is not None and stacks and known not in stacks:
             conflicts.append(f"the container stands on layers {min(stacks)}, its image on {known}")
     return proven, named, claimed, tuple(conflicts)
+
+
+def _stacks(chain: Chain) -> set[Digest]:
+    return {claim.image.chain_id for claim in chain.claims if claim.image.chain_id is not None}
 
 
 def _claimed_configs(claim: Claim, graph: IdentityGraph, scopes: set[str]) -> tuple[set[Digest], set[Digest]]:

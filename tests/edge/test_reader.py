@@ -105,7 +105,7 @@ def test_a_five_megabyte_line_is_a_record(read_bytes: Read) -> None:
 def test_a_line_that_need_not_be_read_is_counted(read_bytes: Read, toys: Mapping[str, Source]) -> None:
     """What the sieve leaves out is counted by source, and the lines between keep their numbers."""
     skim = Skim(prefixes=(b'{"deep":',), keys=(b'"id":',), guards=(b'"id"',))
-    sieve = Sieve({"deep": msgspec.structs.replace(toys["deep"], skim=skim)}, {b"0123456789ab"})
+    sieve = Sieve({"deep": msgspec.structs.replace(toys["deep"], prefixes=skim.prefixes, skim=skim)}, {b"0123456789ab"})
     quiet, loud = b'{"deep":{"id":"0123456789ab"}}', b'{"deep":{"id":"ffffffffffff"}}'
     data = b"\n".join((quiet, loud, b"TEXT x", b"", quiet, PRETTY, quiet, loud))
     account = read_bytes(data, sieve=sieve)

@@ -36,7 +36,7 @@ def behaviours_of(case: Case, policy: TrustPolicy) -> list[Weighed]:
     found: list[Weighed] = []
     in_session = _session_pids(case)
     for action in case.actions:
-        if action.prefix != BY_PID or _was_open(case, action.time_ns, 0):
+        if action.prefix != BY_PID or _was_open(case, action.time_ns, policy.clock_skew_ns):
             found += _weigh(case, policy, action, "container", in_session)
     for action in case.pod_actions:
         # What only the pod is known to have done is evidence for containers that were open then.

@@ -10,6 +10,7 @@ from tidewaiter.policy_load import parse_duration
 from tidewaiter.policy_yaml import printable
 
 _NS = 1_000_000_000
+_FRACTION = re.compile(r"[.,](\d+)")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d\Z")
 
 
@@ -34,4 +35,6 @@ def moment_ns(ctx: click.Context, param: click.Parameter, text: str | None) -> i
         raise UsageFault(f"{param.opts[0]}: {sentence}") from None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return int(moment.timestamp()) * _NS + moment.microsecond * 1000
+    # datetime counts microseconds; an alert's own time, which one may well give back here, has nine digits.
+    fraction = _FRACTION.search(text)
+    return int(moment.timestamp()) * _NS + int(fraction[1][:9].ljust(9, "0") if fraction is not None else 0)

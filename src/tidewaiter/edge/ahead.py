@@ -7,9 +7,10 @@ hands on more than it need. The other way come the batches, in the very order in
 
 import fcntl
 import os
-import select
 import signal
 import struct
+import sys
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from typing import BinaryIO
 
@@ -70,16 +71,19 @@ def read_ahead(batches: Callable[[], Iterable[Batch]], quiet: AnnouncedSet) -> I
     os.close(to_parent)
     os.close(from_parent)
     fcntl.fcntl(from_child, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+    os.set_blocking(to_child, False)
     is_complete = False
+    unsent = bytearray()
     try:
-        with open(from_child, "rb", buffering=_PIPE_BYTES) as received, open(to_child, "wb", buffering=0) as told:
+        with open(from_child, "rb", buffering=_PIPE_BYTES) as received:
             for payload in _payloads(received):
                 if not payload:
                     is_complete = True
                     break
                 yield _batches.decode(payload)
-                _tell(told, quiet)
+                _tell(to_child, quiet, unsent)
     finally:
+        os.close(to_child)
         if not is_complete:
             os.kill(child, signal.SIGTERM)
         _, status = os.waitpid(child, 0)
@@ -92,53 +96,64 @@ def _payloads(received: BinaryIO) -> Iterator[bytes]:
         yield received.read(_LENGTH.unpack(header)[0])
 
 
-def _tell(told: BinaryIO, quiet: AnnouncedSet) -> None:
-    if not quiet.changes:
-        return
-    payload = _encoder.encode(quiet.changes)
-    quiet.changes.clear()
-    try:
-        told.write(_LENGTH.pack(len(payload)) + payload)
-    except BrokenPipeError:
-        # The child has read everything and is gone; its last batches are still in the pipe.
-        return
+def _tell(to_child: int, quiet: AnnouncedSet, unsent: bytearray) -> None:
+    """Send what has changed, as far as the pipe takes it: waiting for the child here could make both wait."""
+    if quiet.changes:
+        payload = _encoder.encode(quiet.changes)
+        quiet.changes.clear()
+        unsent += _LENGTH.pack(len(payload)) + payload
+    while unsent:
+        try:
+            del unsent[: os.write(to_child, unsent)]
+        except BlockingIOError:
+            return
+        except BrokenPipeError:
+            # The child has read everything and is gone; its last batches are still in the pipe.
+            unsent.clear()
 
 
 def _read_in_child(batches: Callable[[], Iterable[Batch]], quiet: set[bytes], to_parent: int, from_parent: int) -> None:
     status = 1
     try:
-        with open(to_parent, "wb", buffering=_PIPE_BYTES) as sent, open(from_parent, "rb", buffering=0) as heard:
+        os.set_blocking(from_parent, False)
+        heard = bytearray()
+        with open(to_parent, "wb", buffering=_PIPE_BYTES) as sent:
             for batch in batches():
                 batch.offsets = list(batch.offsets)
                 payload = _encoder.encode(batch)
                 sent.write(_LENGTH.pack(len(payload)))
                 sent.write(payload)
                 sent.flush()
-                _listen(heard, quiet)
+                _listen(from_parent, heard, quiet)
             sent.write(_LENGTH.pack(0))
         status = 0
     except (BrokenPipeError, KeyboardInterrupt):
         status = 130
+    except BaseException:
+        traceback.print_exc()
+        sys.stderr.flush()
     finally:
         # Not exit(): what the parent has in its buffers is the parent's to write.
         os._exit(status)
 
 
-def _listen(heard: BinaryIO, quiet: set[bytes]) -> None:
-    while select.select([heard], [], [], 0)[0]:
-        header = _read_exactly(heard, _LENGTH.size)
-        if len(header) < _LENGTH.size:
+def _listen(from_parent: int, heard: bytearray, quiet: set[bytes]) -> None:
+    """Take in what has come so far; an unfinished message stays in `heard`."""
+    while True:
+        try:
+            part = os.read(from_parent, _PIPE_BYTES)
+        except BlockingIOError:
+            break
+        if not part:
+            break
+        heard += part
+    while len(heard) >= _LENGTH.size:
+        size = _LENGTH.size + _LENGTH.unpack_from(heard)[0]
+        if len(heard) < size:
             return
-        for is_added, name in _changes.decode(_read_exactly(heard, _LENGTH.unpack(header)[0])):
+        for is_added, name in _changes.decode(bytes(heard[_LENGTH.size : size])):
             if is_added:
                 quiet.add(name)
             else:
                 quiet.discard(name)
-
-
-def _read_exactly(heard: BinaryIO, size: int) -> bytes:
-    parts: list[bytes] = []
-    while size > 0 and (part := heard.read(size)):
-        parts.append(part)
-        size -= len(part)
-    return b"".join(parts)
+        del heard[:size]

@@ -127,7 +127,7 @@ class Hunt:
         for index, (name, record) in enumerate(zip(batch.sources, batch.records, strict=True)):
             skip = can_skip.get(name) if is_quick else None
             if skip is not None and record.startswith(prefixes[name]) and skip(record, 0, len(record)):
-                skipped[name] = skipped.get(name, 0) + 1
+                skipped[name] = skipped.get(name, 0) + (weights.get(index, 1) if weights else 1)
                 continue
             where = Where(name, stream, offsets[index], cluster, nodes.get(index, batch.node) if nodes else batch.node)
             weight = weights.get(index, 1) if weights else 1

@@ -9,7 +9,7 @@ u) is read, since that could spell a member the search does not see.
 Nothing is copied of a line that is left out: all searches run inside the chunk.
 """
 
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 
 import msgspec
 from stringzilla import count, find
@@ -18,12 +18,12 @@ from tidewaiter.sources import Skim, Source
 
 CanSkip = Callable[[bytes, int, int], bool]
 """Whether the record at data[start:end] need not be read."""
+_Rule = tuple[bytes, str, CanSkip, Callable[[bytes], bool] | None]
 
 _NAMESPACE = b'"namespace":"'
 _ESCAPED_LETTER = b"\\u"
 _SHORT, _FULL = 12, 64
 _LONGEST_SCHEME = 16
-_QUOTE, _BLANK = ord('"'), ord(" ")
 _ENDS = (b"}", b"}\r")
 _OPENERS = (b"{", b"[", b" ", b"\t", b"\xef", b"")
 
@@ -49,13 +49,13 @@ class Sieve:
 
     def __init__(self, sources: Mapping[str, Source], quiet: Container[bytes]) -> None:
         rules = [
-            (prefix, name, skipper(source.skim, quiet))
+            (prefix, name, skipper(source.skim, quiet), is_certain)
             for name, source in sources.items()
             if source.skim is not None and not source.skim.pods
-            for prefix in source.skim.prefixes
+            for prefix, is_certain in _openings(source, source.skim)
         ]
-        self._head = min((len(prefix) for prefix, _, _ in rules), default=1)
-        self._rules: dict[bytes, list[tuple[bytes, str, CanSkip]]] = {}
+        self._head = min((len(rule[0]) for rule in rules), default=1)
+        self._rules: dict[bytes, list[_Rule]] = {}
         for rule in rules:
             self._rules.setdefault(rule[0][: self._head], []).append(rule)
 
@@ -69,8 +69,12 @@ class Sieve:
         end = find(data, b"\n", start)
         while end >= 0:
             is_whole = data.endswith(_ENDS, start, end)
-            for prefix, name, can_skip in rules_of(data[start : start + head], ()) if is_whole else ():
-                if data.startswith(prefix, start) and can_skip(data, start, end):
+            for prefix, name, can_skip, is_certain in rules_of(data[start : start + head], ()) if is_whole else ():
+                if (
+                    data.startswith(prefix, start)
+                    and can_skip(data, start, end)
+                    and (is_certain is None or is_certain(data[start:end]))
+                ):
                     skipped[name] = skipped.get(name, 0) + 1
                     break
             else:
@@ -84,6 +88,16 @@ class Sieve:
             number += 1
             end = find(data, b"\n", start)
         return Sifted(lines, numbers, ends, skipped, start, number)
+
+
+def _openings(source: Source, skim: Skim) -> Iterator[tuple[bytes, Callable[[bytes], bool] | None]]:
+    """The openings by which a record is this source's for certain; what only may be is always read."""
+    for prefix in skim.prefixes:
+        if prefix.startswith(source.prefixes):
+            yield prefix, None
+        for opening, is_certain in source.openings:
+            if prefix.startswith(opening):
+                yield prefix, is_certain
 
 
 def skipper(skim: Skim, quiet: Container[bytes]) -> CanSkip:
@@ -101,9 +115,9 @@ def skipper(skim: Skim, quiet: Container[bytes]) -> CanSkip:
             at = find(data, key, start, end)
             while at >= 0:
                 at += length
-                if data[at] == _BLANK:
+                if data[at : at + 1] == b" ":
                     at += 1
-                if data[at] != _QUOTE:
+                if data[at : at + 1] != b'"':
                     return False
                 at += 1
                 # Most names are 12 to 31 characters of an id; a whole id must be known whole.
