@@ -75,7 +75,6 @@ def test_process_from_before_the_container_is_not_in_it() -> None:
     assert behaviours(*LIFE, ran(-40, None, "curl", "x", pid=101, parent_pid=100, source="auditd")) == []
 
 
-@pytest.mark.xfail(strict=True, reason="a container found by a process id is asked whether it was open, without skew")
 def test_clock_of_whoever_tells_process_ids_may_run_behind() -> None:
     """Sensors' clocks differ: up to the skew before its container, a process counts."""
     assert behaviours(*LIFE, ran(-20, None, "curl", "x", pid=101, parent_pid=100, source="auditd")) != []
@@ -113,7 +112,6 @@ def test_process_after_the_container_stopped_is_not_in_it() -> None:
     assert behaviours(*events) == []
 
 
-@pytest.mark.xfail(strict=True, raises=RecursionError, reason="each process that is filed files its children inside")
 def test_deep_tree_of_processes_that_came_before_their_container_is_survived() -> None:
     """A shell in a shell in a shell, five hundred times, before containerd tells the first process id."""
     tree = [

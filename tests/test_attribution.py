@@ -88,7 +88,6 @@ def test_prefix_that_fits_none_is_unattributed_in_the_end() -> None:
     assert run.summary.outcomes["unattributed"] == 1
 
 
-@pytest.mark.xfail(strict=True, reason="a prefix is decided when it comes, not when all containers are known")
 def test_prefix_that_fits_two_does_not_depend_on_the_order() -> None:
     """Whether the second container was known yet has no say."""
     events = [created(0, "a"), created(0, TWIN), started(1, "a"), started(1, TWIN), ran(9, "a", "curl", prefix=12)]
@@ -228,7 +227,6 @@ def test_nodeless_stream_beside_one_named_node_is_that_node() -> None:
         assert "pull" in [item.stage for item in hunted(order).only.evidence]
 
 
-@pytest.mark.xfail(strict=True, reason="the nodeless container is asked about the nodeless stream only")
 def test_nodeless_container_beside_one_named_node_is_on_that_node() -> None:
     """A pull on the only named node is the origin of a container whose records name no node."""
     pull = pulled(-5, "evil.example/x:1", node="n1", config_digest=digest("C"))
@@ -261,7 +259,6 @@ def test_nodeless_process_id_means_the_container_of_the_only_node() -> None:
     assert hunted(events).only.container_id == cid("a")
 
 
-@pytest.mark.xfail(strict=True, reason="process ids of the nodeless stream are believed on every node")
 def test_nodeless_process_id_beside_two_named_nodes_means_nobody() -> None:
     """A process of node n2 is not in a container of whom nobody knows the node."""
     events = [
@@ -273,7 +270,6 @@ def test_nodeless_process_id_beside_two_named_nodes_means_nobody() -> None:
     assert hunted(events).alerts == []
 
 
-@pytest.mark.xfail(strict=True, reason="the process id stays with the nodeless stream when the container moves")
 def test_process_id_of_a_container_that_moved_means_its_node_only() -> None:
     """Once node n1 has named the container, a process of node n2 is not in it."""
     events = [
@@ -285,7 +281,6 @@ def test_process_id_of_a_container_that_moved_means_its_node_only() -> None:
     assert hunted(events).alerts == []
 
 
-@pytest.mark.xfail(strict=True, reason="an address points at the state in which the container was when it was told")
 def test_address_of_a_container_that_moved_is_still_its_own() -> None:
     """Docker's inspect names no node; a flow by address counts whether or not a node has named the container since."""
     events = [
@@ -324,7 +319,6 @@ def test_containers_without_behaviour_are_given_up_first_and_the_oldest_of_them(
     assert run.summary.evicted == 2
 
 
-@pytest.mark.xfail(strict=True, reason="who goes next was listed once: what happened since has no say")
 def test_container_that_began_to_misbehave_is_not_given_up_before_idle_ones() -> None:
     """Whether a container has done something is asked when room is needed."""
     engine = Engine(DEFAULT_POLICY, AN0691, chains_cap=4)
@@ -341,7 +335,6 @@ def test_what_was_given_up_is_not_kept_elsewhere() -> None:
     assert len(engine.directory._by_pod) <= 3
 
 
-@pytest.mark.xfail(strict=True, reason="containers known by pod only have no cap")
 def test_containers_known_by_pod_only_are_bounded() -> None:
     """The kubelet's words about containers without ids do not fill the memory."""
     engine = Engine(DEFAULT_POLICY, AN0691, chains_cap=3)

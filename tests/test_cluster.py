@@ -67,7 +67,6 @@ def test_pods_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert cluster.records_of("shop", "web-0", "u0") == []
 
 
-@pytest.mark.xfail(strict=True, raises=KeyError, reason="the older name of a pod stays when the pod is given up")
 def test_pod_that_was_given_up_is_found_under_none_of_its_names(monkeypatch: pytest.MonkeyPatch) -> None:
     """A pod first told without its namespace is forgotten under that name too."""
     monkeypatch.setattr(cluster_module, "_PODS_KEPT", 2)
@@ -79,7 +78,6 @@ def test_pod_that_was_given_up_is_found_under_none_of_its_names(monkeypatch: pyt
     assert cluster.records_of(None, "web", None) == []
 
 
-@pytest.mark.xfail(strict=True, reason="giving up one pod of a name forgets all pods of that name")
 def test_giving_up_a_pod_leaves_others_of_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """The pod that came again under another uid is still found by its name."""
     monkeypatch.setattr(cluster_module, "_PODS_KEPT", 2)

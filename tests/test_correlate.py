@@ -108,7 +108,6 @@ def test_life_of_a_container_in_any_order(source: str) -> None:
     )
 
 
-@pytest.mark.xfail(strict=True, reason="a stop that comes before anything else of its container is dropped")
 def test_stop_in_any_order() -> None:
     """The end of a container is evidence whether or not its beginning has arrived."""
     assert same_in_any_order([created(0, "a"), ran(9, "a", "curl"), stopped(30, "a", source="docker_events")])
@@ -120,7 +119,6 @@ def test_start_by_prefix_in_any_order() -> None:
     assert same_in_any_order([created(0, "a"), started(1, "a", prefix=12, source="kubernetes_events"), *attack()[2:3]])
 
 
-@pytest.mark.xfail(strict=True, reason="the first user to arrive stays")
 def test_creator_in_any_order() -> None:
     """Where two records name two creators, their order of arrival has no say."""
     one = created(0, "a", user=User(name="bob"), source="podman")
@@ -231,7 +229,6 @@ def test_failed_pull_is_counted_and_opens_no_chain() -> None:
     assert run.summary.outcomes["duplicate"] == 1
 
 
-@pytest.mark.xfail(strict=True, reason="the cluster is no part of what makes an attempt")
 def test_failed_pulls_of_two_clusters_are_two() -> None:
     """Equal node names in two clusters are two nodes."""
     assert hunted([failed(0, cluster="one"), failed(0, cluster="two")]).summary.attempted_pulls == 2

@@ -139,7 +139,6 @@ def test_names_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert state.evicted >= 15
 
 
-@pytest.mark.xfail(strict=True, reason="the map of content that was given names here has no cap")
 def test_given_content_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """A build machine that tags images without end does not fill the memory."""
     monkeypatch.setattr(node_module, "_NAMES_KEPT", 5)

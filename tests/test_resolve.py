@@ -215,14 +215,12 @@ def test_chain_id_names_the_image_where_only_one_stands_on_it() -> None:
     assert (found.image.config_digest, found.digest_consistency) == (digest("base"), "by_name")
 
 
-@pytest.mark.xfail(strict=True, reason="the origin of whatever stands on the same layers vouches for the container")
 def test_equal_file_system_is_not_vouched_for() -> None:
     """Somebody's image on our base, with another ENTRYPOINT and no layer of its own, is not ours."""
     pull = pulled(-5, EVIL, seen_by="containerd_name", source="containerd_events")
     assert shown([*base_image(), pull, *life(EVIL, chain_id=STACK)]).trust.state == "untrusted"
 
 
-@pytest.mark.xfail(strict=True, reason="the origin of whatever stands on the same layers vouches for the container")
 def test_equal_file_system_without_a_pull_is_not_vouched_for() -> None:
     """The same, imported from a file or pulled before the stream began."""
     assert shown([*base_image(), *life(EVIL, chain_id=STACK)]).trust.state == "untrusted"
@@ -317,9 +315,6 @@ def test_repository_inside_an_image_id_vouches_for_nothing() -> None:
     assert found.trust.state == "untrusted"
 
 
-@pytest.mark.xfail(
-    strict=True, reason="where the pull is excluded by content, the reference is asked as if there were none"
-)
 def test_name_whose_pull_brought_other_content_vouches_for_nothing() -> None:
     """Ours was pulled as D; the container bears that name and is proven to be C, which nobody pulled."""
     found = shown([pulled(-5, OURS, config_digest=D), *life(OURS, "C")])

@@ -86,7 +86,9 @@ def provenance(
         pinned |= {d for d in (told.repo_digest, told.manifest_digest, told.index_digest) if d is not None}
     digests = frozenset({*known, *pinned, *([config] if config is not None and proof == "proven" else [])})
     voided = _voided(config, name, nodes, at_ns)
-    if excluded and not origins:
+    asked_for = reference.repository if reference is not None else None
+    is_trusted_name = asked_for is not None and policy.trust_of(policy.upstream(asked_for), ()).state == "trusted"
+    if excluded and not origins and is_trusted_name:
         voided = "the pull of that name brought other content than runs here"
     beside = graph.digests_of(config, scopes) if config is not None else set()
     vouching = repositories

@@ -189,7 +189,6 @@ def test_a_last_line_that_is_cut_behind_a_key_is_rejected(tmp_path: Path, tail: 
     assert ran.counts["tetragon"]["rejected"] == 1
 
 
-@pytest.mark.xfail(strict=True, reason="a record put together from several lines counts as one where it is left out")
 def test_each_line_of_a_record_that_was_cut_counts_when_it_is_left_out(tmp_path: Path) -> None:
     """A container runtime cuts long lines in pieces; in is the sum of out."""
     whole = msgspec.json.encode(executed(TRUSTED, 230, "/bin/app"))
