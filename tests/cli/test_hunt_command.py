@@ -179,7 +179,7 @@ def test_every_field_is_there(write: Write) -> None:
     assert (alert["node"], alert["namespace"], alert["image"]["config_digest"]) == ("n1", None, None)
     assert (alert["analytic"], alert["technique"], alert["final"]) == ("AN0691", "T1204.003", True)
     assert alert["time"] == "2026-09-21T14:13:31.000000000Z"
-    assert SUMMARY_FIELDS <= summary(result).keys()
+    assert summary(result).keys() >= SUMMARY_FIELDS
     assert summary(result)["outcomes"].keys() == OUTCOMES
     [container] = [record for record in told(result) if record["kind"] == "container"]
     assert container["container_id"] == alert["container_id"] == CONTAINER
@@ -456,16 +456,24 @@ def test_secrets_are_shown_only_where_arguments_are_kept(write: Write, form: str
 
 
 def test_verified_facts_make_consistency_proven(write: Write) -> None:
-    """The pull names an index, the runtime a config digest: only the facts join them."""
+    """The pull names an index, the container a tag and a config digest: only the facts join them."""
     reference = f"hub.example/cache@{INDEX}"
     inspected = {
-        "Id": CONTAINER, "Created": time_of(0.5), "Path": "/bin/cache", "Args": [], "Image": CONFIG, "Name": "/cache",
-        "State": {"Status": "running", "Running": True, "Pid": 7, "StartedAt": time_of(1), "FinishedAt": "0001-01-01T00:00:00Z"},
-        "RestartCount": 0, "Driver": "overlay2", "Platform": "linux", "HostConfig": {"NetworkMode": "bridge", "Privileged": False},
-        "Mounts": [], "Config": {"Image": reference, "Cmd": ["/bin/cache"], "Entrypoint": None, "Labels": {}},
+        "Id": CONTAINER,
+        "Created": time_of(0.5),
+        "Path": "/bin/cache",
+        "Args": [],
+        "State": {"Status": "running", "Running": True, "Pid": 7, "StartedAt": time_of(1)},
+        "Image": CONFIG,
+        "Name": "/cache",
+        "Driver": "overlay2",
+        "HostConfig": {"NetworkMode": "bridge", "Privileged": False},
+        "GraphDriver": {"Data": {"LowerDir": "/var/lib/docker/overlay2/a/diff"}, "Name": "overlay2"},
+        "Mounts": [],
+        "Config": {"Image": IMAGE, "Cmd": ["/bin/cache"], "Entrypoint": None, "Labels": {}},
         "NetworkSettings": {"Networks": {}},
-    }  # fmt: skip
-    path = write([pulled(reference, -5), *story(image=reference), json.dumps(inspected).encode()])
+    }
+    path = write([pulled(reference, -5), *story(), json.dumps(inspected).encode()])
     record = {
         "kind": "image_facts",
         "schema": 1,
@@ -488,7 +496,7 @@ def test_cluster_and_node_are_those_of_records_that_name_none(write: Write) -> N
     [given] = alerts(hunt(path, "--cluster", "prod-eu", "--node", "build-7", "--format", "jsonl"))
     assert (given["cluster"], given["node"]) == ("prod-eu", "build-7")
     [plain] = alerts(hunt(path, "--format", "jsonl"))
-    assert (plain["cluster"], plain["node"]) == ("default", None)
+    assert (plain["cluster"], plain["node"]) == ("default", "local")
     assert given["id"] != plain["id"]
 
 
@@ -530,14 +538,16 @@ HOSTILE = {
     "lone surrogates": story()[2].replace(b"curl", b"\\ud800\\udfff\\ud800") + b"\n",
     "arrays of 100,000 levels": b"[" * 100_000 + b"]" * 100_000 + b"\n",
     "objects of 100,000 levels": b'{"a":' * 100_000 + b"1" + b"}" * 100_000 + b"\n",
-    "nesting in a known record": b'{"process_exec":{"process":{"pod":' + b'{"a":' * 100_000 + b"1" + b"}" * 100_003 + b"\n",
+    "nesting in a known record": b'{"process_exec":{"process":{"pod":'
+    + b'{"a":' * 100_000 + b"1" + b"}" * 100_003 + b"\n",
     "doubled keys": b'{"Type":"image","Type":"container","Action":"start","Action":[],"Actor":{},"Actor":7,"time":1}\n',
     "carriage returns": lines(quiet()).replace(b"\n", b"\r\n"),
     "a byte order mark": b"\xef\xbb\xbf" + lines(quiet()),
     "UTF-16": lines(quiet()).decode().encode("utf-16"),
     "the far future": docker("start", 10**10) + b"\n" + falco(11).replace(b"2026-", b"9999-") + b"\n",
-    "huge numbers": b'{"Type":"container","Action":"start","Actor":{"ID":"x"},"time":1e999,"timeNano":' + b"9" * 5000 + b"}\n",
-    "types that are none": b'{"process_exec":{"process":[1]},"time":{}}\n{"flow":7}\n{"ID":"x","SYSCALL":null}\n[[],null,1]\n',
+    "huge numbers": b'{"Type":"container","Action":"start","Actor":{"ID":"x"},"time":1e999,"timeNano":'
+    + b"9" * 5000 + b"}\n",
+    "types that are none": b'{"process_exec":{"process":[1]},"time":{}}\n{"flow":7}\n{"ID":"x","SYSCALL":null}\n[[]]\n',
     "a bomb": gzip.compress(bytes(3_000_000)),
     "a broken gzip": b"\x1f\x8b\x08\x00" + b"z" * 100,
     "a broken zstd": b"\x28\xb5\x2f\xfd" + b"z" * 100,
@@ -622,8 +632,8 @@ def test_every_public_recording_is_read_without_a_traceback(shared: Path, form: 
 @pytest.mark.parametrize(
     ("folder", "expected"),
     [
-        ("docker", {"web1": "0a9f5f6d", "web2": "0a9f5f6d", "web3": "0a9f5f6d", "alias1": "0a9f5f6d", "tool1": "2c8e688f"}),
-        ("containerd", {"c1": "0a9f5f6d", "c2": "0a9f5f6d", "c3": "0a9f5f6d"}),
+        ("docker", dict.fromkeys(("web1", "web2", "web3", "alias1"), "0a9f5f6d") | {"tool1": "2c8e688f"}),
+        ("containerd", dict.fromkeys(("c1", "c2", "c3"), "0a9f5f6d")),
         ("cri", {"web": "0a9f5f6d"}),
         ("kubernetes", {"web": "fa37aaf2"}),
     ],

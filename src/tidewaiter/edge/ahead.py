@@ -9,7 +9,6 @@ import fcntl
 import os
 import signal
 import struct
-import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from typing import BinaryIO
@@ -72,7 +71,7 @@ def read_ahead(batches: Callable[[], Iterable[Batch]], quiet: AnnouncedSet) -> I
     os.close(from_parent)
     fcntl.fcntl(from_child, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
     os.set_blocking(to_child, False)
-    is_complete = False
+    is_complete = is_at_end = False
     unsent = bytearray()
     try:
         with open(from_child, "rb", buffering=_PIPE_BYTES) as received:
@@ -82,9 +81,10 @@ def read_ahead(batches: Callable[[], Iterable[Batch]], quiet: AnnouncedSet) -> I
                     break
                 yield _batches.decode(payload)
                 _tell(to_child, quiet, unsent)
+            is_at_end = True
     finally:
         os.close(to_child)
-        if not is_complete:
+        if not is_at_end:
             os.kill(child, signal.SIGTERM)
         _, status = os.waitpid(child, 0)
     if not is_complete:
@@ -130,8 +130,7 @@ def _read_in_child(batches: Callable[[], Iterable[Batch]], quiet: set[bytes], to
     except (BrokenPipeError, KeyboardInterrupt):
         status = 130
     except BaseException:
-        traceback.print_exc()
-        sys.stderr.flush()
+        os.write(2, traceback.format_exc().encode("utf-8", "replace"))
     finally:
         # Not exit(): what the parent has in its buffers is the parent's to write.
         os._exit(status)
