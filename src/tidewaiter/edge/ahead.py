@@ -93,7 +93,11 @@ def read_ahead(batches: Callable[[], Iterable[Batch]], quiet: AnnouncedSet) -> I
 
 def _payloads(received: BinaryIO) -> Iterator[bytes]:
     while len(header := received.read(_LENGTH.size)) == _LENGTH.size:
-        yield received.read(_LENGTH.unpack(header)[0])
+        size = _LENGTH.unpack(header)[0]
+        payload = received.read(size)
+        if len(payload) < size:
+            return
+        yield payload
 
 
 def _tell(to_child: int, quiet: AnnouncedSet, unsent: bytearray) -> None:
