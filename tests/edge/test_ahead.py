@@ -90,7 +90,6 @@ def test_an_exception_in_the_child_is_told_and_nothing_is_left(children: list[in
     assert sorted(DESCRIPTORS.iterdir())[:-1] == before
 
 
-@pytest.mark.xfail(strict=True, reason="the child closes its pipe before it speaks, at which the parent kills it")
 def test_the_childs_own_words_are_on_stderr(capfd: pytest.CaptureFixture[str]) -> None:
     """Without them nobody can tell why the reading process ended."""
 
@@ -231,7 +230,6 @@ def test_a_second_process_needs_much_to_read_and_a_processor(monkeypatch: pytest
     assert not is_worthwhile(ahead.SMALLEST_BYTES)
 
 
-@pytest.mark.xfail(strict=True, reason="half a batch is decoded as if it were whole, and ends in a DecodeError")
 def test_a_child_that_is_killed_within_a_batch_is_told(children: list[int]) -> None:
     """The pipe holds the beginning of a batch, and nothing follows."""
 
