@@ -11,6 +11,7 @@ from posixpath import basename, dirname
 
 from tidewaiter.chain import Action
 from tidewaiter.identity import Declared
+from tidewaiter.mask import HIDDEN, mask_arguments
 from tidewaiter.policy import TrustPolicy
 
 _MULTI_CALL = frozenset({"busybox", "toybox", "coreutils", "sbase-box", "ubase-box"})
@@ -87,6 +88,20 @@ def is_declared(action: Action, declared: Declared | None, probes: Iterable[Sequ
 
     A pod's or user's override of the command declares nothing. Probes match their exact argv.
     """
+    if _matches(action, declared, probes):
+        return True
+    if not any(HIDDEN in arg for arg in action.args):
+        return False
+    # What was kept of the process is masked: the declaration, masked alike, is what it can be held against.
+    hidden = None if declared is None else Declared(*(part and mask_arguments(part) for part in _parts(declared)))
+    return _matches(action, hidden, [mask_arguments(probe) for probe in probes])
+
+
+def _parts(declared: Declared) -> tuple[tuple[str, ...] | None, ...]:
+    return (declared.entrypoint, declared.cmd, declared.healthcheck)
+
+
+def _matches(action: Action, declared: Declared | None, probes: Iterable[Sequence[str]]) -> bool:
     if any(_same(action, probe) for probe in probes):
         return True
     if declared is None:

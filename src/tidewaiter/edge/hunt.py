@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
-from tidewaiter.edge.ahead import AnnouncedSet, is_worthwhile, read_ahead
+from tidewaiter.edge.ahead import AnnouncedSet, ReaderDied, is_worthwhile, read_ahead
 from tidewaiter.edge.batch import Batch, Unread
 from tidewaiter.edge.merge import SPAN_NS, Merge
 from tidewaiter.edge.read import Stream, decode, recogniser_of
@@ -75,12 +75,15 @@ class Hunt:
 
     def run(self) -> None:
         """Read everything into the engine."""
-        for batch in self._batches():
-            self._take(batch)
-            latest_ns = self._feed(batch)
-            if latest_ns > SPAN_NS:
-                self._tick(latest_ns - SPAN_NS)
-            self._on_progress(batch.stream, batch.position, self.engine.ledger.records)
+        try:
+            for batch in self._batches():
+                self._take(batch)
+                latest_ns = self._feed(batch)
+                if latest_ns > SPAN_NS:
+                    self._tick(latest_ns - SPAN_NS)
+                self._on_progress(batch.stream, batch.position, self.engine.ledger.records)
+        except ReaderDied as error:
+            self.problems.append(Problem("all files", str(error)))
         for stream in self._streams:
             if stream.name not in self._recognised and stream.name in self._first_unread:
                 self.strangers[stream.name] = self._first_unread[stream.name]
