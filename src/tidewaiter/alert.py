@@ -114,7 +114,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="al
     title: str
     time: str
     cluster: str
-    node: str | None
+    node: str
     container_id: str | None
     container_name: str | None
     namespace: str | None
@@ -138,7 +138,7 @@ class ContainerShown(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"
 
     schema: int = 1
     cluster: str
-    node: str | None
+    node: str
     container_id: str | None
     container_name: str | None
     namespace: str | None

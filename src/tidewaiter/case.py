@@ -24,7 +24,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     """One container, ready to be judged."""
 
     chain: Chain
-    node: str | None
+    node: str
     namespace: str | None
     pod: str | None
     workload: Workload | None
@@ -122,17 +122,17 @@ def _place_from(chain: Chain, pods: list[PodRecord]) -> None:
         chain.service_account = chain.service_account or pod.service_account
 
 
-def _node_of(chain: Chain, pods: list[PodRecord], cluster: ClusterState) -> str | None:
+def _node_of(chain: Chain, pods: list[PodRecord], cluster: ClusterState) -> str:
     node = cluster.nodes.get(chain.node)
     if node is not None and node.name:
-        return node_name(node)
+        return node_name(node) or LOCAL
     assigned = min((pod.node for pod in pods if pod.node is not None), default=None)
     if assigned is not None:
         return assigned
     # A stream that names no node, beside exactly one node that is named, is that node.
     named = {state.name for state in cluster.nodes.values() if state.name}
     if len(named) == 1:
-        return node_name(cluster.nodes[min(named)])
+        return node_name(cluster.nodes[min(named)]) or LOCAL
     return min(filter(None, chain.named_by), default=LOCAL)
 
 
