@@ -176,7 +176,7 @@ class Activity:
         if not pid or node is None:
             return
         node.learn_pid(pid, time_ns, chain.key)
-        if pid not in chain.pids:
+        if chain.node == NODELESS and pid not in chain.pids:
             chain.pids = tuple(sorted((*chain.pids, pid)))[:_PIDS_KEPT]
         if not self.waiting:
             return

@@ -184,7 +184,7 @@ class Chain(msgspec.Struct):
     """Fingerprints of actions that were counted as omitted, so that a second delivery is not counted again."""
     sessions: tuple[Session, ...] = ()
     pids: tuple[int, ...] = ()
-    """Process ids by which it was known, so that they move with it; bounded."""
+    """Process ids by which it was known while no node named it, so that they move with it; bounded."""
     lineage: tuple[tuple[int, int], ...] = ()
     """(pid, parent pid) of processes that are no actions, to follow a session's processes through them; bounded."""
     is_settled: bool = False
@@ -348,6 +348,12 @@ def _smaller(known: str | None, told: str | None) -> str | None:
 def shared_text(text: str) -> str:
     """The text itself, as one object for all who keep it: thousands of containers share a reference or a node."""
     return text
+
+
+@lru_cache(maxsize=4096)
+def shared_user(user: User) -> User:
+    """The user himself, as one object for all that he asked for."""
+    return user
 
 
 @lru_cache(maxsize=16_384)

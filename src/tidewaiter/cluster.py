@@ -4,9 +4,11 @@ The API server knows a pod before any node does; what it said waits here until a
 name, or by address.
 """
 
+from functools import lru_cache
+
 import msgspec
 
-from tidewaiter.chain import Action, Chain, Session
+from tidewaiter.chain import Action, Chain, Session, shared_user
 from tidewaiter.event import Pod, PodContainer, User, Where
 from tidewaiter.node import NodeState, Pull
 
@@ -16,6 +18,12 @@ _ADDRESSES_KEPT = 200_000
 _POD_ACTIONS_KEPT = 48
 _CHANGES_KEPT = 16
 _SECOND_NS = 1_000_000_000
+
+
+@lru_cache(maxsize=16_384)
+def shared_spec(container: PodContainer) -> PodContainer:
+    """The container's spec, as one object for all replicas."""
+    return container
 
 
 def is_human(name: str | None) -> bool:
@@ -71,7 +79,7 @@ class PodRecord(msgspec.Struct):
         known = (self.user is None, self.time_ns) if self.time_ns is not None else None
         if known is None or rank < known:
             self.time_ns, self.source, self.stream, self.offset = time_ns, where.source, where.stream, where.offset
-            self.user = user if user is not None else self.user
+            self.user = shared_user(user) if user is not None else self.user
 
 
 class WorkloadRecord(msgspec.Struct):
@@ -95,7 +103,7 @@ class WorkloadRecord(msgspec.Struct):
         """Somebody created it or set its template. Gives back whether that was new."""
         if (time_ns, user) in self.changes:
             return False
-        self.changes.append((time_ns, user))
+        self.changes.append((time_ns, shared_user(user)))
         self.changes.sort(key=lambda change: (change[0], repr(change[1])))
         del self.changes[1 : -_CHANGES_KEPT + 1 or None]
         return True

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from tidewaiter.activity import Activity, Outcome
 from tidewaiter.attribution import Directory
 from tidewaiter.chain import Chain
-from tidewaiter.cluster import ClusterState, PodRecord, is_human
+from tidewaiter.cluster import ClusterState, PodRecord, is_human, shared_spec
 from tidewaiter.event import (
     ContainerCreate,
     ContainerEvent,
@@ -165,7 +165,7 @@ class Correlator:
         for container in event.containers:
             known = record.containers.get(container.name)
             if known is None or repr(container) < repr(known):
-                record.containers[container.name] = container
+                record.containers[container.name] = shared_spec(container)
             if container.kind == "ephemeral" and event.user is not None and is_human(event.user.name):
                 known_user = record.debug_users.get(container.name, event.user)
                 record.debug_users[container.name] = min(known_user, event.user, key=repr)

@@ -33,7 +33,7 @@ from tidewaiter.event import (
     Pod,
     Where,
 )
-from tidewaiter.sources import RecordError, Source
+from tidewaiter.sources import RecordError, Skim, Source
 from tidewaiter.sources._containerd_envelope import Happening, Platform, Resolved, read_json, read_text
 from tidewaiter.sources._fields import FULL_ID_LENGTH
 from tidewaiter.sources._images import claim_of_name, pinned_digest, split_by_media_type
@@ -220,4 +220,6 @@ SOURCE = Source(
     openings=((b'{"timestamp":"', _is_envelope),),
     recognise=recognise,
     recognise_text=recognise_text,
+    # Probes of settled containers.
+    skim=Skim(prefixes=(b'{"timestamp":"',), keys=(b'"container_id":',), guards=(b'"container_id"',)),
 )

@@ -30,7 +30,7 @@ from tidewaiter.event import (
     ImagePull,
     Where,
 )
-from tidewaiter.sources import RecordError, Source
+from tidewaiter.sources import RecordError, Skim, Source
 from tidewaiter.sources._dockershim import pod_of_name
 from tidewaiter.sources._fields import (
     FULL_ID_LENGTH,
@@ -239,4 +239,10 @@ SOURCE = Source(
     openings=((b'{"status":"', _is_engine_event),),
     recognise=recognise,
     recognise_text=recognise_text,
+    # Health checks are most of what a daemon tells: of a settled container they say nothing new.
+    skim=Skim(
+        prefixes=(b'{"status":"exec_', b'{"Type":"container","Action":"exec_'),
+        keys=(b'"id":', b'"ID":'),
+        guards=(b'"id"', b'"ID"'),
+    ),
 )
