@@ -9,7 +9,7 @@ from typing import Literal
 
 from tidewaiter.attribution import NODELESS, Directory
 from tidewaiter.behaviour import row_of
-from tidewaiter.chain import BY_PID, Action, Chain, Session
+from tidewaiter.chain import BY_PID, Action, Chain, Session, shared_text, shared_texts
 from tidewaiter.cluster import ClusterState
 from tidewaiter.event import ContainerEvent, ContainerExec, Event, NetworkFlow, Pod, ProcessExec
 from tidewaiter.mask import mask_arguments
@@ -76,15 +76,15 @@ class Activity:
             source=event.where.source,
             stream=event.where.stream,
             offset=event.where.offset,
-            exe=event.exe,
+            exe=shared_text(event.exe) if event.exe is not None else None,
             args=self._kept_arguments(event.args),
             pid=event.pid,
             parent_pid=event.parent_pid,
             parent_exe=event.parent_exe,
             is_upper_layer=bool(event.is_upper_layer),
-            prefix=event.container_id_prefix or (None if event.container_id else BY_PID),
+            prefix=_shown(event),
         )
-        first = (time_ns, event.exe or "", action.args, event.parent_exe or "")
+        first = (time_ns, action.exe or "", action.args, event.parent_exe or "")
         if chain.first_process is None or first < chain.first_process:
             chain.first_process = first
         return self._act(chain, action)
@@ -127,7 +127,7 @@ class Activity:
             protocol=event.protocol,
             is_initiator_proven=event.is_initiator_proven and event.direction == "egress",
             is_refused=event.is_refused,
-            prefix=event.container_id_prefix or (None if event.container_id else BY_PID),
+            prefix=_shown(event),
         )
 
     def container_exec(self, event: ContainerExec, chain: Chain | None) -> Outcome:
@@ -296,7 +296,14 @@ class Activity:
                 break
             kept.append(arg[:room])
             room -= len(arg)
-        return tuple(kept) if self.keep_arguments else mask_arguments(kept)
+        return shared_texts(tuple(kept) if self.keep_arguments else mask_arguments(kept))
+
+
+def _shown(event: ContainerEvent) -> int:
+    """By how much less than a whole id the container was found."""
+    if event.container_id_prefix is not None:
+        return len(event.container_id_prefix)
+    return 0 if event.container_id is not None else BY_PID
 
 
 def _pids(event: ProcessExec | NetworkFlow) -> list[int]:

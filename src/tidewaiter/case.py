@@ -7,7 +7,7 @@ import msgspec
 
 from tidewaiter.alert import CreatedBy, Evidence, PulledBy, Workload, format_time
 from tidewaiter.attribution import Directory, node_name
-from tidewaiter.chain import BY_PID, Action, Chain, Session
+from tidewaiter.chain import Action, Chain, Session
 from tidewaiter.cluster import ClusterState, PodRecord, WorkloadRecord
 from tidewaiter.event import PodContainer, User
 from tidewaiter.identity import Declared, IdentityGraph
@@ -110,9 +110,9 @@ def gather(chain: Chain, directory: Directory, graph: IdentityGraph, policy: Tru
 
 
 def _is_its_own(action: Action, chain: Chain, directory: Directory) -> bool:
-    if action.prefix is None or action.prefix == BY_PID:
+    if action.prefix <= 0 or chain.container_id is None:
         return True
-    return len(directory.find_prefix(chain.cluster, action.prefix)) <= 1
+    return len(directory.find_prefix(chain.cluster, chain.container_id[: action.prefix])) <= 1
 
 
 def _place_from(chain: Chain, pods: list[PodRecord]) -> None:

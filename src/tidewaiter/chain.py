@@ -20,8 +20,8 @@ LAST_KEPT = 24
 _SAME_KEPT = 3
 """Of one and the same action (a probe every ten seconds), so many first and last occurrences stay."""
 _STAGES_KEPT = 12
-BY_PID = "pid"
-"""In place of a prefix: the container was found by a process id alone."""
+BY_PID = -1
+"""In place of a prefix's length: the container was found by a process id alone."""
 _CLAIMS_KEPT = 16
 _SESSIONS_KEPT = 24
 _GIVEN_UP_KEPT = 256
@@ -65,8 +65,8 @@ class Action(msgspec.Struct, frozen=True, gc=False):
     protocol: str | None = None
     is_initiator_proven: bool = True
     is_refused: bool = False
-    prefix: str | None = None
-    """The part of the container's id by which it was found, where the record gave no more."""
+    prefix: int = 0
+    """How many characters of the container's id it was found by, where the record gave no more; BY_PID: none at all."""
 
     @property
     def order(self) -> tuple[int, str, str, str, int, str, int]:
@@ -348,6 +348,12 @@ def _smaller(known: str | None, told: str | None) -> str | None:
 def shared_text(text: str) -> str:
     """The text itself, as one object for all who keep it: thousands of containers share a reference or a node."""
     return text
+
+
+@lru_cache(maxsize=16_384)
+def shared_texts(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """The texts themselves, as one object: thousands of containers run the same command."""
+    return texts
 
 
 @lru_cache(maxsize=4096)
