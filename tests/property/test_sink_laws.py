@@ -73,7 +73,7 @@ CONSISTENCIES = st.sampled_from(["proven", "by_name", "unknown", "conflicting"])
 MANY = st.lists(TEXTS, max_size=4).map(tuple)
 PLACE = {
     "cluster": TEXTS,
-    "node": MAYBE,
+    "node": TEXTS,
     "container_id": MAYBE,
     "container_name": MAYBE,
     "namespace": MAYBE,
