@@ -40,6 +40,8 @@ NODES = {"a": "n1", "b": "n1", "c": "n2"}
 PODS = {"a": "p", "c": "q"}
 PIDS = {"a": 100, "b": 200, "c": 300}
 IMAGES = {EVIL: "evil", OURS: "ours"}
+REQUESTERS = ("alice", None, "system:serviceaccount:shop:robot")
+PULLERS = {"runtime": "containerd_journal", "containerd_name": "containerd_events", "kubelet": "kubernetes_events"}
 
 containers = st.sampled_from(sorted(NODES))
 podded = st.sampled_from(sorted(PODS))
@@ -62,13 +64,15 @@ def _pod(container: str, *, is_known: bool) -> dict[str, Any]:
 def _pulls(draw: st.DrawFn) -> Event:
     reference = draw(references)
     content = IMAGES[reference]
+    seen_by = draw(st.sampled_from(sorted(PULLERS)))
     return pulled(
         draw(st.sampled_from([-2000, -5, 0, 3])),
         reference,
         node=draw(st.sampled_from(["n1", "n2"])),
         config_digest=digest(content) if draw(maybe) else None,
         repo_digest=digest(f"index {content}") if draw(maybe) else None,
-        seen_by=draw(st.sampled_from(["runtime", "containerd_name", "kubelet"])),
+        seen_by=seen_by,
+        source=PULLERS[seen_by],
     )
 
 
@@ -167,8 +171,10 @@ def _pods(draw: st.DrawFn) -> Event:
     container = draw(podded)
     name, uid = PODS[container], f"uid-{PODS[container]}"
     if draw(maybe):
-        user = draw(st.sampled_from(["alice", None, "system:serviceaccount:shop:robot"]))
-        return asked(draw(st.sampled_from([-2, 0])), name, {"main": draw(references)}, uid=uid, user=user)
+        # Different requests come at different times: of equal ones it is open which is the evidence.
+        variant = draw(st.integers(0, 5))
+        user, reference = REQUESTERS[variant // 2], sorted(IMAGES)[variant % 2]
+        return asked(-3 + variant / 2, name, {"main": reference}, uid=uid, user=user)
     return placed(
         draw(st.sampled_from([-2, 0, None])), name, NODES[container], f"10.0.0.{PIDS[container] // 10}", uid=uid
     )
