@@ -270,6 +270,29 @@ def test_nodeless_process_id_beside_two_named_nodes_means_nobody() -> None:
     assert hunted(events).alerts == []
 
 
+@pytest.mark.xfail(strict=True, reason="how many nodes have a name is asked when the record comes")
+def test_nodeless_process_id_beside_two_named_nodes_means_nobody_in_any_order() -> None:
+    """Whether the second node was known yet has no say."""
+    events = [
+        created(0, "a", node=None),
+        started(1, "a", pid=100, node=None),
+        *(created(0, name, node=node) for name, node in (("b", "n1"), ("c", "n2"))),
+        ran(9, None, "curl", pid=101, parent_pid=100, node="n2", source="auditd"),
+    ]
+    assert {len(hunted(order).alerts) for order in permutations(events)} == {0}
+
+
+@pytest.mark.xfail(strict=True, reason="what waits under a node's name is not filed by a record without one")
+def test_nodeless_process_id_beside_one_named_node_counts_in_any_order() -> None:
+    """Whether the child or the container came first has no say."""
+    events = [
+        created(0, "a", node=None),
+        started(1, "a", pid=100, node=None),
+        ran(9, None, "curl", pid=101, parent_pid=100, node="n2", source="auditd"),
+    ]
+    assert {len(hunted(order).alerts) for order in permutations(events)} == {1}
+
+
 def test_process_id_of_a_container_that_moved_means_its_node_only() -> None:
     """Once node n1 has named the container, a process of node n2 is not in it."""
     events = [

@@ -1,6 +1,7 @@
 """Holds which stage each event opens, what comes too late, and that arrival order leaves no trace in the stages."""
 
 from itertools import permutations
+from typing import Any
 
 import msgspec
 import pytest
@@ -11,6 +12,7 @@ from made_events import (
     at,
     attack,
     cid,
+    connected,
     created,
     described,
     entered,
@@ -290,3 +292,61 @@ def test_workload_owner_chain_names_who_made_the_topmost() -> None:
         assert alert.workload is not None
         assert (alert.workload.kind, alert.workload.name) == ("Deployment", "web")
         assert alert.container_id == cid("a")
+
+
+# ------------------------------------------------------------------------------------------------ equal records
+
+
+def asked_by(user: str | None, line: int, **fields: Any) -> Event:
+    """Somebody asked for the pod, at one and the same moment."""
+    return asked(-5, "web", {"c": "ubuntu"}, user=user, line=line, **fields)
+
+
+def workload_by(user: str, line: int) -> Event:
+    """Somebody made the pod's owner, at one and the same moment."""
+    return WorkloadCreate(
+        time_ns=at(-9),
+        cluster="default",
+        node=None,
+        where=where("kubernetes_audit", line),
+        kind="Job",
+        namespace="shop",
+        name="job",
+        user=User(name=user),
+    )
+
+
+OWNED = asked_by("robot", 9, owner_kind="Job", owner_name="job")
+
+
+@pytest.mark.xfail(strict=True, reason="of records that tell the same, the first to arrive is the evidence")
+@pytest.mark.parametrize(
+    "equal",
+    [
+        [pulled(-5, "ubuntu", line=line) for line in (1, 2)],
+        [asked_by("alice", line) for line in (1, 2)],
+        [entered(9, None, "sh", pod=pod_of("web"), line=line) for line in (1, 2)],
+        [connected(9, None, pod=pod_of("web"), line=line) for line in (1, 2)],
+        [OWNED, *(workload_by("alice", line) for line in (1, 2))],
+    ],
+    ids=["pull", "pod", "session", "flow", "workload"],
+)
+def test_evidence_of_equal_records_in_any_order(equal: list[Event]) -> None:
+    """A record that stands in a file twice: the earlier line is the evidence, whichever arrived first."""
+    assert same_in_any_order([*equal, created(0, "a", pod=pod_of("web", "c")), ran(9, "a", "curl")])
+
+
+@pytest.mark.xfail(strict=True, reason="of contradicting records the first to arrive, or the last, stays")
+@pytest.mark.parametrize(
+    "contrary",
+    [
+        [asked_by("alice", 1), asked_by("bob", 2)],
+        [asked_by("alice", 1, owner_kind="Job", owner_name=name) for name in ("one", "other")],
+        [OWNED, workload_by("alice", 1), workload_by("bob", 2)],
+        [entered(9, "a", "sh", user=user, native_id="s1") for user in ("alice", "bob")],
+    ],
+    ids=["requesters", "owners", "workloads", "sessions"],
+)
+def test_records_that_contradict_each_other_in_any_order(contrary: list[Event]) -> None:
+    """Two people for one pod at one moment, two owners, two users of one session: arrival has no say."""
+    assert same_in_any_order([*contrary, created(0, "a", pod=pod_of("web", "c")), ran(9, "a", "curl")])

@@ -10,6 +10,7 @@ from tidewaiter.chain import Chain
 from tidewaiter.event import (
     ContainerCreate,
     ContainerEvent,
+    ContainerFacts,
     ContainerStart,
     ContainerStop,
     Event,
@@ -160,3 +161,29 @@ def test_flow_of_a_chosen_id_belongs_to_the_container_of_its_time() -> None:
     flow = told(NetworkFlow, 9, "tetragon", dst_ip=OUTSIDE, dst_port=443)
     run = hunted([*run_of(0, 0), *run_of(1, 30), flow])
     assert [alert.image.reference for alert in run.alerts] == ["evil.example/x:0"]
+
+
+@pytest.mark.xfail(strict=True, reason="an address points at a key, and the first node that has the key is taken")
+def test_address_of_a_chosen_id_belongs_to_the_container_of_its_node() -> None:
+    """`c1` on two nodes, each with an address of its own."""
+    life = [
+        told(
+            ContainerFacts,
+            0,
+            node=node,
+            image=ImageClaim(reference=f"{node}.example/x:1"),
+            started_ns=at(0),
+            ips=(f"10.8.0.{node[1]}",),
+        )
+        for node in ("n1", "n2")
+    ]
+    flow = NetworkFlow(
+        time_ns=at(5),
+        cluster="default",
+        node=None,
+        where=where("vpc_flow"),
+        src_ip="10.8.0.2",
+        dst_ip=OUTSIDE,
+        dst_port=443,
+    )
+    assert [alert.node for alert in hunted([*life, flow]).alerts] == ["n2"]
