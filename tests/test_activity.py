@@ -379,3 +379,13 @@ def test_exec_of_a_container_nobody_announced_makes_it_known() -> None:
 def test_attack_is_an_alert() -> None:
     """The plain case stands here so that all the others mean something."""
     assert hunted(attack()).only.verdict == "alert"
+
+
+@pytest.mark.xfail(strict=True, reason="sessions known by pod have no cap")
+def test_sessions_known_by_pod_are_bounded() -> None:
+    """As those of a container."""
+    engine = Engine(DEFAULT_POLICY, AN0691)
+    pod = pod_of("web")
+    feed(engine, [entered(number / 1000, None, "sh", pod=pod, native_id=f"s{number}") for number in range(2000)])
+    [record] = engine.state.clusters["default"].pods.values()
+    assert len(record.sessions) <= 256

@@ -1,5 +1,8 @@
 """Holds what is gathered about a container before it is judged: who, where, evidence, and its place for scopes."""
 
+import msgspec
+import pytest
+
 from made_events import (
     AN0691,
     asked,
@@ -115,3 +118,12 @@ def test_evidence_points_at_its_record() -> None:
     assert item.record == "containerd_journal.jsonl:-4000"
     assert item.summary == f"pulled {EVIL} (same config digest)"
     assert item.source == "containerd_journal"
+
+
+@pytest.mark.xfail(strict=True, reason="references and paths are kept as long as they come")
+def test_text_of_a_record_is_bounded() -> None:
+    """A reference or a path of a megabyte does not become a record of megabytes."""
+    events = [created(0, "a", "x" * 1_000_000), ran(9, "a", "curl", exe="/" + "y" * 1_000_000)]
+    run = hunted(events)
+    assert len(msgspec.json.encode(run.only)) < 100_000
+    assert len(run.engine.snapshot()) < 100_000

@@ -172,3 +172,13 @@ def test_pulls_outlive_the_window_but_not_the_retention() -> None:
     assert "fresh pull: the image was pulled before the window (pre-pulled)" in run.only.missing
     newer = pulled(11 * day, WEB, config_digest=D)
     assert finished(fed(old, newer, *life)).only.missing[0].startswith("pull: none seen")
+
+
+@pytest.mark.xfail(strict=True, reason="repositories that a registry served have no cap")
+def test_repositories_that_a_registry_served_are_bounded() -> None:
+    """Whoever asks a registry for names without end does not fill the memory."""
+    pulls = [
+        pulled(number / 1000, f"registry.example/p{number}:1", seen_by="registry", node=None)
+        for number in range(25_000)
+    ]
+    assert len(fed(*pulls).state.clusters["default"].registry_pulls) <= 20_000

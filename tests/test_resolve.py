@@ -332,6 +332,54 @@ def test_spec_of_the_pod_is_the_reference() -> None:
     assert shown(events).trust.state == "trusted"
 
 
+LAUNDERED = [
+    pulled(-50, EVIL, config_digest=D),
+    pulled(-5, OURS, seen_by="containerd_name", source="containerd_events"),
+    *life(OURS, "D"),
+]
+"""`ctr image tag` shows as the creation of a name, as a pull does; where the content came from is proven."""
+
+
+@pytest.mark.xfail(strict=True, reason="the creation of a name is an origin, though another is proven")
+def test_name_that_containerd_created_launders_no_content() -> None:
+    """The content is proven to come from elsewhere: a name alone, which may be a local tag, vouches for nothing."""
+    assert shown(LAUNDERED).trust.state == "untrusted"
+
+
+@pytest.mark.xfail(strict=True, reason="the creation of a name is an origin, though Docker said that it was a tag")
+def test_name_that_docker_called_a_tag_launders_no_content() -> None:
+    """The same with Docker's own word a moment before containerd's."""
+    tag = named(-5.1, "tag", OURS, config_digest=D)
+    assert shown([LAUNDERED[0], tag, *LAUNDERED[1:]]).trust.state == "untrusted"
+
+
+OTHER = "zz.example/x:1"
+
+
+@pytest.mark.xfail(strict=True, reason="of two specs of one pod name the smaller text stays, for both pods")
+def test_spec_of_an_earlier_pod_of_that_name_vouches_for_nothing() -> None:
+    """A StatefulSet's pod comes again with another image, in an audit log that tells no uid."""
+    events = [
+        asked(-20, "db-0", {"c": OURS}),
+        asked(-5, "db-0", {"c": OTHER}),
+        created(0, "a", OTHER, pod=pod_of("db-0", "c")),
+        started(1, "a"),
+    ]
+    assert shown(events).trust.state == "untrusted"
+
+
+@pytest.mark.xfail(strict=True, reason="of two specs of one pod the smaller text stays")
+def test_spec_before_the_image_was_patched_vouches_for_nothing() -> None:
+    """`kubectl set image pod/web c=..` changes a pod in place: the container was asked for by the later spec."""
+    events = [
+        asked(-20, "web", {"c": OURS}, uid="u1"),
+        asked(-5, "web", {"c": OTHER}, uid="u1"),
+        created(0, "a", OTHER, pod=pod_of("web", "c", uid="u1")),
+        started(1, "a"),
+    ]
+    assert shown(events).trust.state == "untrusted"
+
+
 PINNED = TrustPolicy(trust=(TrustRule(name="pin", state="trusted", digests=(INDEX,)),))
 
 

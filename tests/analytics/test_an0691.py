@@ -279,6 +279,12 @@ def test_anchor_is_the_create_where_no_start_was_seen_and_else_the_first_sight()
     assert any(text.startswith("late") for text in unseen.reasons)
 
 
+@pytest.mark.xfail(strict=True, reason="where any start is known, a create is no anchor")
+def test_create_anchors_what_came_before_the_first_start_that_was_seen() -> None:
+    """The first start was missed, and the container was started again later: its create still opens the window."""
+    assert hunted([created(0, "a", EVIL), ran(10, "a", "curl", "x"), started(600, "a")]).only.verdict == "alert"
+
+
 def test_strong_behaviour_of_a_container_nobody_saw_begin_is_suspicious() -> None:
     """Perhaps it was infected later: `missing` says what was not seen."""
     alert = hunted([ran(9, "a", "curl", "x", image=ImageClaim(reference=EVIL))]).only
