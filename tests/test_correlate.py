@@ -134,7 +134,9 @@ def debugger(seconds: float, user: str, *names: str) -> Event:
     return asked(seconds, "web", containers, user=user)
 
 
-@pytest.mark.xfail(strict=True, reason="the first who is seen to list a debug container stays")
+@pytest.mark.xfail(
+    strict=True, reason="of two requests for debug containers the first to arrive is the evidence of the pod"
+)
 def test_debugger_in_any_order() -> None:
     """Who added a debug container is told by the earliest record that lists it."""
     pod = pod_of("web", "dbg")
