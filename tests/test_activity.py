@@ -125,7 +125,6 @@ def test_deep_tree_of_processes_that_came_before_their_container_is_survived() -
     assert run.summary.outcomes["waiting"] == 0
 
 
-@pytest.mark.xfail(strict=True, raises=RecursionError, reason="without a node's name children are filed inside still")
 def test_deep_tree_of_processes_on_a_nameless_node_is_survived() -> None:
     """The same where no record names the node."""
     tree = [

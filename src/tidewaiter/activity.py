@@ -183,7 +183,7 @@ class Activity:
         self._learned += [
             f"pid:{chain.cluster}/{name}/{pid}" for name in sorted({event.node or NODELESS, *node.aliases, NODELESS})
         ]
-        if len(self._learned) > 1 and self._is_resolving:
+        if self._is_resolving:
             return
         # Children are filed one after the other, not inside each other: a tree of processes may be deep.
         self._is_resolving = True
