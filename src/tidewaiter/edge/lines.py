@@ -1,7 +1,7 @@
 """Turns chunks of bytes, cut anywhere, into whole lines with their numbers.
 
-Lines end with LF or CR LF; where the chunks are cut changes nothing. A line that does not end within the limit is not
-kept growing: the reader sees `held_bytes` pass the limit and either takes the piece over or skips the line.
+Lines end with LF or with any CRs and LF; where the chunks are cut changes nothing. A line that does not end within the
+limit is not kept growing: the reader sees `held_bytes` pass the limit and either takes the piece over or skips the line.
 """
 
 LINE_LIMIT_BYTES = 16 * 1024 * 1024
@@ -40,7 +40,8 @@ class Lines:
             self._held.append(rest)
             self.held_bytes += len(rest)
         if may_end_in_cr:
-            lines = [line[:-1] if line.endswith(b"\r") else line for line in lines]
+            # All of them, so that a line that is read a second time stays the same.
+            lines = [line.rstrip(b"\r") for line in lines]
         self.number += len(lines)
         return lines
 

@@ -81,7 +81,7 @@ class Sieve:
                 if not is_whole and data[start : start + 1] in _OPENERS:
                     # It may open a document that goes on in the next lines: from here on the reader decides.
                     break
-                lines.append(data[start : end - 1 if data.endswith(b"\r", start, end) else end])
+                lines.append(data[start:end].rstrip(b"\r"))
                 numbers.append(number)
                 ends.append(end + 1)
             start = end + 1
