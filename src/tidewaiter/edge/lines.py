@@ -1,7 +1,7 @@
 """Turns chunks of bytes, cut anywhere, into whole lines with their numbers.
 
 Lines end with LF or with any CRs and LF; where the chunks are cut changes nothing. A line that does not end within the
-limit is not kept growing: the reader sees `held_bytes` pass the limit and either takes the piece over or skips the line.
+limit is not kept growing: the reader sees `held_bytes` pass it and either takes the piece over or skips the line.
 """
 
 LINE_LIMIT_BYTES = 16 * 1024 * 1024
