@@ -50,7 +50,7 @@ docs: $(VENV)/.installed-dev ## write the pages of docs/ that are made from the 
 	$(BIN)/python docs/generate.py
 
 clean: ## remove the environment and everything that is made again by itself
-	rm -rf $(VENV) build dist bench/work .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) build dist bench/runs .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find src tests bench docs examples -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:

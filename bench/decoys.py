@@ -15,8 +15,8 @@ JOB = Profile(
     1,
     Program("/bin/sh", ("-ec", "/opt/job/run.sh"), "/opt/job"),
     (
-        Program("/usr/bin/curl", ("-fsSL", "https://203.0.113.30/rates.json", "-o", "/work/%d.json")),
-        Program("/bin/bash", ("-c", "sort -u /work/%d.csv | wc -l")),
+        Program("/usr/bin/curl", ("-fsSL", "https://203.0.113.30/rates.json", "-o", "/var/lib/rates/%d.json")),
+        Program("/bin/bash", ("-c", "sort -u /var/lib/rates/%d.csv | wc -l")),
     ),
 )
 _SHELL = Profile("shell", 1, Program("/bin/sh", ("-c", "exec /srv/app --serve"), "/srv"), UNTRUSTED.everyday)

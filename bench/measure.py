@@ -23,8 +23,8 @@ from bench.process import ProgramError, Ran, run
 from bench.report import markdown
 
 BENCH = Path(__file__).resolve().parent
-WORK = BENCH / "work"
-LIMIT = WORK / "simdjson_limit"
+RUNS = BENCH / "runs"
+LIMIT = RUNS / "simdjson_limit"
 POLICY = BENCH / "policy.yaml"
 _READ_BYTES = 1 << 20
 _HUNT_STATUSES = (0, 1, 3)
@@ -46,7 +46,7 @@ class Stream(msgspec.Struct, frozen=True):
     def folder(self) -> Path:
         """Where it is kept: the same parameters are generated once."""
         extras = "".join(f"-{name}{value}" for name, value in (("armed", self.armed), ("nodes", self.nodes)) if value)
-        return WORK / f"events{self.events}-seed{self.seed}{extras}"
+        return RUNS / f"events{self.events}-seed{self.seed}{extras}"
 
 
 def _say(text: str) -> None:
@@ -54,8 +54,8 @@ def _say(text: str) -> None:
 
 
 def _output(name: str) -> Path:
-    (WORK / "output").mkdir(parents=True, exist_ok=True)
-    return WORK / "output" / f"{name}.out"
+    (RUNS / "output").mkdir(parents=True, exist_ok=True)
+    return RUNS / "output" / f"{name}.out"
 
 
 def _module(name: str, *arguments: str) -> list[str]:
@@ -197,7 +197,7 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Command line: measure, print the report, write `work/results.json`."""
+    """Command line: measure, print the report, write `runs/results.json`."""
     chosen = _arguments(arguments)
     os.chdir(BENCH.parent)
     os.environ["PYTHONPATH"] = str(BENCH.parent)
@@ -219,7 +219,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (ProgramError, OSError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2
-    (WORK / "results.json").write_text(json.dumps(results, indent=1))
+    (RUNS / "results.json").write_text(json.dumps(results, indent=1))
     print(markdown(results))
     compared = [stream["exactness"] for stream in results["streams"]]
     compared += [results["armed"]["exactness"]] if chosen.armed else []

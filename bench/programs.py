@@ -23,7 +23,7 @@ class Profile(msgspec.Struct, frozen=True):
 
 
 _CURL_HEALTH = Program("/usr/bin/curl", ("-fsS", "--max-time", "2", "http://127.0.0.1:8080/healthz?probe=%d"))
-_CURL_OUT = Program("/usr/bin/curl", ("-fsSL", "-o", "/work/rates-%d.json", "https://rates.example.com/v1/latest"))
+_CURL_OUT = Program("/usr/bin/curl", ("-fsSL", "-o", "/var/lib/rates/%d.json", "https://rates.example.com/v1/latest"))
 _SHELL_DATE = Program("/bin/sh", ("-c", "date +%%s > /run/alive.%d && test -s /run/alive"))
 _SHELL_PIPE = Program("/bin/bash", ("-lc", "find /var/cache -mmin +%d -print0 | xargs -0 rm -f 2>/dev/null"))
 
