@@ -154,7 +154,6 @@ class Chain(msgspec.Struct):
     node: str
     """Name of the node state it is kept in."""
     container_id: str | None = None
-    incarnation: int = 0
     named_by: tuple[str, ...] = ()
     """Nodes that named this container themselves."""
     runtime: str | None = None

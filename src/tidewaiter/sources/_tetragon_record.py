@@ -143,7 +143,6 @@ class Call(msgspec.Struct, gc=False, rename={"returned": "return"}):
 
     process: Process | None = None
     function_name: str = ""
-    subsys: str = ""
     event: str = ""
     args: list[Argument] = []
     returned: Argument | None = None

@@ -19,9 +19,9 @@ _ROW = re.compile(rb"\S{1,4096}\s+application/\S+\s+sha256:[0-9a-f]{64}\s")
 _PLATFORM = re.compile(r"\s([a-z0-9]+/[a-z0-9/]+(?:,[a-z0-9]+/[a-z0-9/]+)*)\s")
 
 
-def _only_platform(rest: str) -> str | None:
-    """The platform of a row's remaining columns, if there is exactly one."""
-    match = _PLATFORM.search(f" {rest} ")
+def _only_platform(columns: str) -> str | None:
+    """The platform that these columns name, if it is exactly one."""
+    match = _PLATFORM.search(f" {columns} ")
     return match[1] if match and "," not in match[1] else None
 
 
@@ -42,10 +42,7 @@ def decode(record: bytes, where: Where) -> Iterable[Event]:
     name, media_type = columns[:2]
     index, manifest = split_by_media_type(target, media_type)
     alias = digest_or_none(name)
-    platforms = (
-        _PLATFORM.search(f" {columns[3]} ") if len(columns) > 3 and media_type not in INDEX_MEDIA_TYPES else None
-    )
-    platform = platforms[1] if platforms and "," not in platforms[1] else None
+    platform = _only_platform(columns[3]) if len(columns) > 3 and media_type not in INDEX_MEDIA_TYPES else None
     here = happened(None, where)
     return [
         ImageName(

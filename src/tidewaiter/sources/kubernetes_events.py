@@ -54,7 +54,6 @@ class _Object(msgspec.Struct, gc=False, rename="camel"):
 
 
 class _Reporter(msgspec.Struct, gc=False):
-    component: str | None = None
     host: str | None = None
 
 
