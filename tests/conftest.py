@@ -1,4 +1,4 @@
-"""Gives every test the shared recordings, where they are present, sources made for tests, and a way to read bytes."""
+"""Gives every test the shared recordings where they are present, sources made for tests, and ways to read and write."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -125,3 +125,18 @@ def read_bytes(toys: Mapping[str, Source]) -> ReadBytes:
         return Account.of([*batches, reader.finish()])
 
     return read
+
+
+Write = Callable[..., Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Write a file of records or of bytes: `write(content, name="events.jsonl")`."""
+
+    def written(content: list[bytes] | bytes, name: str = "events.jsonl") -> Path:
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else b"".join(record + b"\n" for record in content))
+        return path
+
+    return written

@@ -1,7 +1,8 @@
 """Proves that the JSON Lines are the contract, whatever text they hold."""
 
 import msgspec
-from sample_outputs import docker_alert, golden, hostile_alert, samples
+from sample_alerts import docker_alert, hostile_alert
+from sample_outputs import golden, samples
 
 from tidewaiter.alert import Output
 from tidewaiter.sinks.jsonl import encode

@@ -4,18 +4,8 @@ from typing import Any
 
 import msgspec
 import pytest
-from sample_outputs import (
-    ALERTS,
-    behaviour,
-    containers,
-    docker_alert,
-    golden,
-    kubernetes_alert,
-    samples,
-    summaries,
-    suspicious_alert,
-    withdrawn_alert,
-)
+from sample_alerts import behaviour, docker_alert, kubernetes_alert, suspicious_alert, withdrawn_alert
+from sample_outputs import ALERTS, containers, golden, samples, summaries
 
 from tidewaiter import __version__
 from tidewaiter.alert import Alert, CreatedBy, ImageIdentity, PulledBy

@@ -4,19 +4,8 @@ import re
 
 import msgspec
 import pytest
-from sample_outputs import (
-    ALERTS,
-    behaviour,
-    containers,
-    docker_alert,
-    golden,
-    hostile_alert,
-    kubernetes_alert,
-    samples,
-    summaries,
-    suspicious_alert,
-    withdrawn_alert,
-)
+from sample_alerts import behaviour, docker_alert, hostile_alert, kubernetes_alert, suspicious_alert, withdrawn_alert
+from sample_outputs import ALERTS, containers, golden, samples, summaries
 
 from tidewaiter.alert import Alert, ImageIdentity, TrustShown
 from tidewaiter.sinks.text import encode, render, render_containers

@@ -1,7 +1,7 @@
 """Proves how evidence and behaviours become the rows of a timeline."""
 
 import msgspec
-from sample_outputs import at, behaviour, docker_alert, kubernetes_alert, seen, suspicious_alert
+from sample_alerts import at, behaviour, docker_alert, kubernetes_alert, seen, suspicious_alert
 
 from tidewaiter.alert import Alert, Evidence
 from tidewaiter.sinks._timeline import Row, anchor_of, timeline_of
