@@ -3,30 +3,21 @@
 All of it is asked of the whole state at once, so the order in which records came has no say.
 """
 
-from collections.abc import Iterable
-
 import msgspec
 
 from tidewaiter.alert import Consistency, ImageIdentity
 from tidewaiter.attribution import Directory
 from tidewaiter.chain import Chain, Claim
-from tidewaiter.cluster import ClusterState, PodRecord
+from tidewaiter.cluster import PodRecord
 from tidewaiter.digest import Digest
 from tidewaiter.identity import IdentityGraph
-from tidewaiter.node import VOIDING, NameMoment, NodeState, Pull
+from tidewaiter.node import VOIDING, NodeState
+from tidewaiter.origins import Origin, content_of, only_one, origins_of
 from tidewaiter.policy import Trust, TrustPolicy
 from tidewaiter.reference import ImageReference, reference_or_none
 
 _SECOND_NS = 1_000_000_000
 _SPOKEN_BY_RUNTIME = frozenset({"docker_events", "docker_inspect", "containerd_events", "containerd_journal", "cri"})
-
-
-class Origin(msgspec.Struct, frozen=True):
-    """A pull that brought the content in, and how it is known to be of this content."""
-
-    pull: Pull
-    link: str
-    """`proven`: both meet in one config digest. `by_name`: they meet in a name that did not move between."""
 
 
 class Provenance(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,13 +63,13 @@ def provenance(
     layered = {c for s in _stacks(chain) if (c := graph.config_on_chain(s)) is not None} if proof is None else set()
     reference = next((r for r in references if r.registry is not None), references[0] if references else None)
     name = reference.name if reference is not None and reference.registry is not None else None
-    origins, excluded = _origins(config, proof, references, nodes, graph, scopes, at_ns, cluster)
+    origins, excluded = origins_of(config, proof, references, nodes, graph, scopes, at_ns, cluster)
     if excluded and not any(origin.link == "proven" for origin in origins):
         conflicts = (*conflicts, f"the last pull of {name} before the create brought other content")
     meets_in_layers = False
     if proof is None and len(layered) == 1:
         config, proof = min(layered), "by_name"
-        meets_in_layers = bool(_origins(config, proof, references, nodes, graph, scopes, at_ns, cluster)[0])
+        meets_in_layers = bool(origins_of(config, proof, references, nodes, graph, scopes, at_ns, cluster)[0])
     repositories = tuple(sorted({policy.upstream(origin.pull.repository) for origin in origins}))
     known = graph.digests_of(config, scopes) if config is not None and proof == "proven" else set()
     pinned = {r.digest for r in references if r.digest is not None and r.registry is not None}
@@ -154,7 +145,7 @@ def _configs(
             for node in nodes:
                 moment = node.content_at(reference.name, at_ns)
                 if moment is not None:
-                    named |= _content(moment.config_digest, moment.repo_digest, graph, scopes)
+                    named |= content_of(moment.config_digest, moment.repo_digest, graph, scopes)
     conflicts: list[str] = []
     if len(proven) > 1:
         conflicts.append("verified relations name several images: " + ", ".join(sorted(proven)))
@@ -180,33 +171,20 @@ def _claimed_configs(claim: Claim, graph: IdentityGraph, scopes: set[str]) -> tu
         if digest is None:
             continue
         if graph.kinds.get(digest) in ("index", "manifest"):
-            (proven if spoken else claimed).update(_one(graph.configs_of(digest, scopes)))
+            (proven if spoken else claimed).update(only_one(graph.configs_of(digest, scopes)))
         else:
             (proven if spoken else claimed).add(digest)
     for digest in (image.repo_digest, image.manifest_digest, image.index_digest):
         if digest is None:
             continue
-        beside = _one(graph.configs_of(digest, scopes))
+        beside = only_one(graph.configs_of(digest, scopes))
         (proven if spoken else claimed).update(beside)
         if not beside:
-            claimed |= _one(graph.claimed_configs_of(digest))
+            claimed |= only_one(graph.claimed_configs_of(digest))
     if image.config_digest_prefix is not None:
         found = graph.config_by_prefix(image.config_digest_prefix)
         claimed |= {found} if found is not None else set()
     return proven, claimed
-
-
-def _one(configs: set[Digest]) -> set[Digest]:
-    # An index stands for one config a platform: which of several ran here it cannot tell.
-    return configs if len(configs) == 1 else set()
-
-
-def _content(
-    config: Digest | None, repo_digest: Digest | None, graph: IdentityGraph, scopes: Iterable[str]
-) -> set[Digest]:
-    if config is not None:
-        return {config}
-    return _one(graph.configs_of(repo_digest, scopes)) if repo_digest is not None else set()
 
 
 def _decide(proven: set[Digest], named: set[Digest], claimed: set[Digest]) -> tuple[Digest | None, str | None]:
@@ -219,122 +197,6 @@ def _decide(proven: set[Digest], named: set[Digest], claimed: set[Digest]) -> tu
     if len(claimed) == 1:
         return min(claimed), "claimed"
     return None, None
-
-
-def _origins(
-    config: Digest | None,
-    proof: str | None,
-    references: list[ImageReference],
-    nodes: list[NodeState],
-    graph: IdentityGraph,
-    scopes: set[str],
-    at_ns: int,
-    cluster: ClusterState,
-) -> tuple[tuple[Origin, ...], bool]:
-    """Pulls that brought this content in, and whether the last pull of the very name brought other content."""
-    names = {reference.name for reference in references if reference.registry is not None}
-    repositories = {r.repository for r in references if r.repository is not None}
-    if config is not None:
-        for node in nodes:
-            for digest in (config, *graph.digests_of(config, scopes)):
-                repositories |= node.repositories.get(digest, set())
-    origins: list[Origin] = []
-    excluded = False
-    for repository in sorted(repositories):
-        pulls = [p for node in nodes for p in node.pulls.get(repository, ())]
-        pulls += _registry_pulls(repository, cluster, nodes)
-        pulls = sorted((p for p in pulls if p.time_ns <= at_ns), key=lambda p: p.order)
-        last_by_name: Pull | None = None
-        for pull in pulls:
-            brought = _brought(pull, graph, scopes)
-            if config is not None and brought:
-                if config in brought:
-                    origins.append(Origin(pull, "proven" if proof == "proven" else "by_name"))
-                    last_by_name = pull if pull.name in names else last_by_name
-                elif pull.name in names:
-                    last_by_name = pull
-            elif _given_since(pull, config, nodes):
-                continue
-            elif pull.name in names and not _moved_between(pull, config, nodes, graph, scopes, at_ns):
-                origins.append(Origin(pull, "by_name"))
-                last_by_name = pull
-            elif config is not None and _stood_for(pull, config, nodes, graph, scopes):
-                origins.append(Origin(pull, "by_name"))
-        if last_by_name is not None and proof == "proven":
-            brought = _brought(last_by_name, graph, scopes)
-            excluded = excluded or (bool(brought) and config not in brought)
-    return tuple(origins), excluded
-
-
-def _brought(pull: Pull, graph: IdentityGraph, scopes: set[str]) -> set[Digest]:
-    if pull.config_digest is not None:
-        return {pull.config_digest}
-    return {config for digest in pull.digests for config in graph.configs_of(digest, scopes)}
-
-
-def _moved_between(
-    pull: Pull, config: Digest | None, nodes: list[NodeState], graph: IdentityGraph, scopes: set[str], at_ns: int
-) -> bool:
-    """Whether the name was given to other content between the pull and the create."""
-    for node in nodes:
-        for moment in node.names.get(pull.name, ()):
-            if moment.time_ns is None or not pull.time_ns < moment.time_ns <= at_ns:
-                continue
-            content = _content(moment.config_digest, moment.repo_digest, graph, scopes)
-            if moment.action in VOIDING or (config is not None and content and config not in content):
-                return True
-    return False
-
-
-def _given_since(pull: Pull, config: Digest | None, nodes: list[NodeState]) -> bool:
-    """Whether the content was first seen on the node when somebody loaded, imported or made it after the pull."""
-    return any(
-        moment.time_ns is not None and moment.time_ns > pull.time_ns and node.since.get(config or "") == moment.time_ns
-        for node in nodes
-        for moment in node.given.get(config or "", ())
-        if moment.action != "tag"
-    )
-
-
-def _stood_for(pull: Pull, config: Digest, nodes: list[NodeState], graph: IdentityGraph, scopes: set[str]) -> bool:
-    """Whether the pulled name stood for this content at the time, going by what was seen of the name later."""
-    for node in nodes:
-        moments = node.names.get(pull.name, ())
-        after = [m for m in moments if m.time_ns is not None and m.time_ns >= pull.time_ns]
-        told = next((m for m in after if m.action in VOIDING or _told(m)), None)
-        if told is not None:
-            if told.action in VOIDING:
-                # Somebody gave the name anew: what was seen of it since says nothing of the pull.
-                continue
-            seen = [told]
-        else:
-            # A listing without a time may have been taken after the name had moved on: it counts where all agree.
-            untimed = [m for m in moments if m.time_ns is None and m.config_digest is not None]
-            seen = untimed if len({m.config_digest for m in untimed}) == 1 else []
-        if any(config in _content(m.config_digest, m.repo_digest, graph, scopes) for m in seen):
-            return True
-    return False
-
-
-def _told(moment: NameMoment) -> bool:
-    return moment.config_digest is not None or moment.repo_digest is not None
-
-
-def _registry_pulls(repository: str, cluster: ClusterState, nodes: list[NodeState]) -> list[Pull]:
-    """What a registry's own log says of this repository, as far as the client can be this node."""
-    path = repository.partition("/")[2]
-    pulls = cluster.registry_pulls.get(path, ())
-    if not pulls:
-        return []
-    mine = {name for node in nodes for name in {node.name, *node.aliases}}
-    named = {name for name in cluster.nodes if name}
-    alone = len({cluster.nodes[name].name for name in named}) <= 1
-    found: list[Pull] = []
-    for pull in pulls:
-        address = pull.client.source_ip if pull.client is not None else None
-        if alone or (address is not None and cluster.host_addresses.get(address) in mine):
-            found.append(pull if pull.repository == repository else msgspec.structs.replace(pull, name=""))
-    return found
 
 
 def _consistency(origins: tuple[Origin, ...], conflicts: tuple[str, ...]) -> Consistency:
@@ -375,7 +237,7 @@ def _moved_from(
     for node in nodes:
         for moment in node.names.get(name, ()):
             if moment.time_ns is not None and moment.time_ns < at_ns:
-                for content in _content(moment.config_digest, moment.repo_digest, graph, scopes):
+                for content in content_of(moment.config_digest, moment.repo_digest, graph, scopes):
                     first_ns[content] = min(first_ns.get(content, moment.time_ns), moment.time_ns)
     # Content that the name stood for first is not new, though the name stood for other content in between.
     since_ns = first_ns.pop(config, at_ns)
