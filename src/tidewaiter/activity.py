@@ -240,8 +240,11 @@ class Activity:
             self.directory.node(cluster, event.node)
         until_ns = (event.time_ns or 0) + self.policy.clock_skew_ns
         # A stream that names no node is believed where there is one node only that it can be.
-        names = [event.node or NODELESS, *(_only_node(cluster, NODELESS) if event.node is None else [])]
-        if event.node is not None and _only_node(cluster, event.node):
+        names = [event.node or NODELESS]
+        only = cluster.only_node()
+        if only is not None and event.node is None:
+            names.append(only.name)
+        elif only is not None and cluster.nodes[names[0]] is only:
             names.append(NODELESS)
         for name in names:
             node = cluster.nodes.get(name)
@@ -309,10 +312,3 @@ def _shown(event: ContainerEvent) -> int:
 def _pids(event: ProcessExec | NetworkFlow) -> list[int]:
     parent = event.parent_pid if isinstance(event, ProcessExec) else None
     return [pid for pid in (event.pid, parent) if pid]
-
-
-def _only_node(cluster: ClusterState, name: str) -> list[str]:
-    """The one named node of the cluster, if there is one only, and `name` is it or names none."""
-    named = {node.name for node in cluster.nodes.values() if node.name}
-    is_it = name == NODELESS or (name in cluster.nodes and cluster.nodes[name].name in named)
-    return list(named) if len(named) == 1 and is_it else []

@@ -172,10 +172,11 @@ class Directory:
         cluster = self.states[chain.cluster]
         states = [cluster.nodes[chain.node]] if chain.node in cluster.nodes else []
         nodeless = cluster.nodes.get(NODELESS)
-        named = [state for state in unique_nodes(cluster) if state.name]
-        if len(named) == 1 and named[0] not in states and chain.node == NODELESS:
-            states.append(named[0])
-        if nodeless is not None and nodeless not in states and (NODELESS in chain.named_by or len(named) <= 1):
+        only = cluster.only_node()
+        if only is not None and chain.node == NODELESS:
+            states.append(only)
+        is_alone = only is not None or len(cluster.nodes) == 1
+        if nodeless is not None and chain.node != NODELESS and (is_alone or NODELESS in chain.named_by):
             states.append(nodeless)
         return states
 

@@ -130,9 +130,9 @@ def _node_of(chain: Chain, pods: list[PodRecord], cluster: ClusterState) -> str:
     if assigned is not None:
         return assigned
     # A stream that names no node, beside exactly one node that is named, is that node.
-    named = {state.name for state in cluster.nodes.values() if state.name}
-    if len(named) == 1:
-        return node_name(cluster.nodes[min(named)]) or LOCAL
+    only = cluster.only_node()
+    if only is not None:
+        return node_name(only) or LOCAL
     return min(filter(None, chain.named_by), default=LOCAL)
 
 

@@ -136,6 +136,16 @@ class ClusterState(msgspec.Struct):
     """Path inside the registry -> pulls that a registry saw; it names no node."""
     evicted: int = 0
 
+    def only_node(self) -> NodeState | None:
+        """The one node of the cluster that has a name, under however many names; None where there are more, or none."""
+        found: NodeState | None = None
+        for name, state in self.nodes.items():
+            if name and state is not found:
+                if found is not None:
+                    return None
+                found = state
+        return found
+
     def pod(self, pod: Pod) -> PodRecord | None:
         """The record of a pod, made if need be; None where neither uid nor name is told."""
         if pod.uid is None and pod.name is None:
