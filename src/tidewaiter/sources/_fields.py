@@ -62,6 +62,8 @@ def parse_time_ns(text: str) -> int:
         fraction = text[20:-1]
         if len(fraction) <= 9 and fraction.isdecimal() and (second_ns := _second_ns(text[:19])) is not None:
             return second_ns + int(fraction) * _FRACTION_NS[len(fraction)]
+    elif text[19:] == "Z" and (second_ns := _second_ns(text[:19])) is not None:
+        return second_ns
     return _parse_any_time_ns(text)
 
 
