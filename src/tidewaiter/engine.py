@@ -70,10 +70,9 @@ class Engine:
         )
         self.correlator = Correlator(self.directory, self.state.graph, policy, self.activity)
         self.quiet: set[bytes] = set()
-        """Ids, whole and their first 12 characters, of containers that can come to nothing any more: their records
-        need not be decoded."""
-        self.quiet_pods: set[bytes] = set()
-        """`namespace/pod` of pods all of whose containers are so."""
+        """Of containers that can come to nothing any more, so that their records need not be decoded: the ids, whole
+        and their first 12 characters; and pods all of whose containers are so: a line feed, which no text within a
+        line has, and `namespace/pod`."""
         self._awaited: dict[int, tuple[str, int]] = {}
         """Event that waits -> source and weight of the record whose fate it is."""
         self.silenced = 0
@@ -139,16 +138,16 @@ class Engine:
                 self.quiet.add(prefix.encode())
             self.quiet.add(chain.container_id.encode())
         if chain.pod_name is not None and self.directory.pod_is_settled(chain.pod_namespace, chain.pod_name):
-            self.quiet_pods.add(f"{chain.pod_namespace}/{chain.pod_name}".encode())
+            self.quiet.add(f"\n{chain.pod_namespace}/{chain.pod_name}".encode())
         return True
 
     def _opened(self, chain: Chain) -> None:
         """A container or its pod became known: what waited for it is filed; it may share a name with a settled one."""
-        if chain.container_id is not None and self.quiet:
-            self.quiet.discard(chain.container_id[:12].encode())
-            self.quiet.discard(chain.container_id.encode())
-        if chain.pod_name is not None and self.quiet_pods:
-            self.quiet_pods.discard(f"{chain.pod_namespace}/{chain.pod_name}".encode())
+        if self.quiet:
+            id_of = chain.container_id or ""
+            self.quiet.discard(id_of[:12].encode())
+            self.quiet.discard(id_of.encode())
+            self.quiet.discard(f"\n{chain.pod_namespace}/{chain.pod_name}".encode())
         if self.activity.waiting and chain.container_id is not None and is_full_id(chain.container_id):
             self.activity.resolve(f"id:{chain.cluster}/{chain.container_id[:12]}", self.activity.refile)
 
@@ -158,6 +157,7 @@ class Engine:
         """The stream has ended: the final record of every chain, in order of time."""
         self.correlator.close()
         chains, lost = judged_chains(self.directory)
+        chains.sort(key=lambda chain: (chain.first_seen_ns or 0, chain.key, chain.cluster, chain.node))
         for source, records in lost.items():
             self.ledger.move(source, "used", "unattributed", records)
         found: list[tuple[int, str, Chain]] = []

@@ -75,7 +75,7 @@ def test_the_head_is_not_sieved(tmp_path: Path, toys: Mapping[str, Source], know
     """It tells times, so nothing is left out of it."""
     path = tmp_path / "lines"
     path.write_bytes(b'{"deep":{"id":1}}\n')
-    skim = Skim(prefixes=(b'{"deep":',), words=(b"nowhere",))
+    skim = Skim(prefixes=(b'{"deep":',), words=((b"nowhere",),))
     sieve = Sieve({"deep": msgspec.structs.replace(toys["deep"], prefixes=skim.prefixes, skim=skim)}, set())
     stream = Stream(str(path), known, None, sieve)
     head = stream.head()

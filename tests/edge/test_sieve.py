@@ -199,11 +199,33 @@ class TestSkipper:
         assert not skips("laurel", laurel(twin), settled | {QUIET[:12].encode()})
 
     def test_words_alone_decide_where_there_are_no_keys(self) -> None:
-        """A record that holds none of them has nothing to say."""
-        can_skip = skipper(Skim(prefixes=(b"{",), words=(b'"pods"', b'"jobs"')), set())
-        assert can_skip(b'{"resource":"leases"}', 0, 21)
-        assert not can_skip(b'{"resource":"pods"}', 0, 19)
-        assert not can_skip(b'{"resource":"pod\\u0073"}', 0, 24)
+        """A record that holds none of one group has nothing to say."""
+        can_skip = skipper(Skim(prefixes=(b"{",), words=((b'"pods"', b'"jobs"'), (b'"create"',))), set())
+        for left_out in (b'{"resource":"leases","verb":"create"}', b'{"resource":"pods","verb":"list"}'):
+            assert can_skip(left_out, 0, len(left_out))
+        for read in (b'{"resource":"jobs","verb":"create"}', rb'{"resource":"pod\u0073","verb":"list"}'):
+            assert not can_skip(read, 0, len(read))
+
+    @pytest.mark.parametrize(
+        ("escape", "is_left_out"),
+        [
+            (rb"\u0026", True),
+            (rb"\u003c", True),
+            (rb"\u003E", True),
+            (rb"\u2028", True),
+            (rb"\u0064", False),
+            (rb"\u0022", False),
+            (rb"\u005c", False),
+            (rb"\u002", False),
+            (rb"\u00e9", False),
+        ],
+    )
+    def test_what_go_escapes_hides_no_name(self, escape: bytes, is_left_out: bool) -> None:
+        """`a && b > c` is on many command lines; a letter of a member's name is none of these."""
+        record = tetragon(QUIET[:15], "-c X").replace(b"X", escape)
+        assert skips("tetragon", record) is is_left_out
+        both = tetragon(QUIET[:15], "-c X").replace(b"X", rb"\u0026 " + escape)
+        assert skips("tetragon", both) is is_left_out
 
     @pytest.mark.parametrize(
         "record",

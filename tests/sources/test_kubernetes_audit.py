@@ -8,9 +8,11 @@ import pytest
 from audit_events import changed, events_of, one
 from kubernetes_records import decode, records, sample, survives
 
+from tidewaiter.edge.sieve import skipper
 from tidewaiter.event import ContainerExec, ContainerFacts, PodCreate, PodStatus, Where, WorkloadCreate
 from tidewaiter.sources import RecordError, sources
 from tidewaiter.sources._fields import parse_time_ns
+from tidewaiter.sources._kubernetes_requests import is_relevant
 from tidewaiter.sources.kubernetes_audit import SOURCE
 
 
@@ -366,3 +368,16 @@ def test_detection_test_events_are_read_or_rejected_never_more(shared: Path) -> 
                 outcome = "no time" if "no time" in str(error) else "no verb" if "`verb`" in str(error) else "other"
             outcomes[outcome] = outcomes.get(outcome, 0) + 1
     assert set(outcomes) == {"irrelevant", "no time", "no verb"}
+
+
+@pytest.mark.parametrize("verb", ["get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"])
+@pytest.mark.parametrize("subresource", ["", "binding", "status", "exec", "attach", "ephemeralcontainers", "proxy", "log"])
+@pytest.mark.parametrize("resource", ["pods", "bindings", "nodes", "deployments", "cronjobs", "leases", "secrets"])
+def test_nothing_that_is_relevant_is_left_out_unread(resource: str, subresource: str, verb: str) -> None:
+    """The words that the quick path looks for are in every request that says something."""
+    skim = SOURCE.skim
+    assert skim is not None
+    target = {"resource": resource, "subresource": subresource} if subresource else {"resource": resource}
+    record = json.dumps({"kind": "Event", "verb": verb, "objectRef": target}, separators=(",", ":")).encode()
+    if is_relevant(verb, None, resource, subresource):
+        assert not skipper(skim, set())(record, 0, len(record))

@@ -9,7 +9,8 @@ u) is read, since that could spell a member the search does not see.
 Nothing is copied of a line that is left out: all searches run inside the chunk.
 """
 
-from collections.abc import Callable, Container, Iterator, Mapping
+import re
+from collections.abc import Callable, Container, Mapping
 
 import msgspec
 from stringzilla import count, find
@@ -18,13 +19,17 @@ from tidewaiter.sources import Skim, Source
 
 CanSkip = Callable[[bytes, int, int], bool]
 """Whether the record at data[start:end] need not be read."""
-_Rule = tuple[bytes, str, CanSkip, Callable[[bytes], bool] | None]
+_Test = Callable[[bytes], bool] | None
+_Rule = tuple[tuple[bytes, ...], str, CanSkip, _Test]
 
 _NAMESPACE = b'"namespace":"'
-_ESCAPED_LETTER = b"\\u"
+_ESCAPE = b"\\u"
+# Go writes & < > and two line separators so; nothing that is searched for has one of them.
+_ESCAPED_LETTER = re.compile(rb"\\u(?!00(?:26|3[ceCE])|202[89])")
 _SHORT, _FULL = 12, 64
 _LONGEST_SCHEME = 16
-_ENDS = (b"}", b"}\r")
+_BRACE = ord("}")
+_BRACE_AND_RETURN = b"}\r"
 _OPENERS = (b"{", b"[", b" ", b"\t", b"\xef", b"")
 
 
@@ -48,16 +53,17 @@ class Sieve:
     """Knows, for each source that can be skimmed, how to leave its records out."""
 
     def __init__(self, sources: Mapping[str, Source], quiet: Container[bytes]) -> None:
-        rules = [
-            (prefix, name, skipper(source.skim, quiet), is_certain)
-            for name, source in sources.items()
-            if source.skim is not None and not source.skim.pods
-            for prefix, is_certain in _openings(source, source.skim)
-        ]
-        self._head = min((len(rule[0]) for rule in rules), default=1)
+        rules: list[_Rule] = []
+        for name, source in sources.items():
+            if source.skim is not None:
+                can_skip = skipper(source.skim, quiet)
+                openings = _openings(source, source.skim)
+                rules += [(tuple(prefixes), name, can_skip, test) for test, prefixes in openings.items()]
+        self._head = min((len(prefix) for prefixes, *_ in rules for prefix in prefixes), default=1)
         self._rules: dict[bytes, list[_Rule]] = {}
         for rule in rules:
-            self._rules.setdefault(rule[0][: self._head], []).append(rule)
+            for head in sorted({prefix[: self._head] for prefix in rule[0]}):
+                self._rules.setdefault(head, []).append(rule)
 
     def sift(self, data: bytes, start: int, number: int) -> Sifted:
         """Sort the whole lines of `data` from `start` on, the first of which has this number."""
@@ -68,10 +74,10 @@ class Sieve:
         rules_of, head = self._rules.get, self._head
         end = find(data, b"\n", start)
         while end >= 0:
-            is_whole = data.endswith(_ENDS, start, end)
-            for prefix, name, can_skip, is_certain in rules_of(data[start : start + head], ()) if is_whole else ():
+            is_whole = data[end - 1] == _BRACE or data.endswith(_BRACE_AND_RETURN, start, end)
+            for prefixes, name, can_skip, is_certain in rules_of(data[start : start + head], ()) if is_whole else ():
                 if (
-                    data.startswith(prefix, start)
+                    data.startswith(prefixes, start)
                     and can_skip(data, start, end)
                     and (is_certain is None or is_certain(data[start:end]))
                 ):
@@ -90,63 +96,112 @@ class Sieve:
         return Sifted(lines, numbers, ends, skipped, start, number)
 
 
-def _openings(source: Source, skim: Skim) -> Iterator[tuple[bytes, Callable[[bytes], bool] | None]]:
-    """The openings by which a record is this source's for certain; what only may be is always read."""
+def _openings(source: Source, skim: Skim) -> dict[_Test, list[bytes]]:
+    """The openings by which a record is this source's for certain, under None, or under the test that makes certain.
+
+    What may be another's too is always read.
+    """
+    found: dict[_Test, list[bytes]] = {}
     for prefix in skim.prefixes:
         if prefix.startswith(source.prefixes):
-            yield prefix, None
+            found.setdefault(None, []).append(prefix)
         for opening, is_certain in source.openings:
             if prefix.startswith(opening):
-                yield prefix, is_certain
+                found.setdefault(is_certain, []).append(prefix)
+    return found
 
 
 def skipper(skim: Skim, quiet: Container[bytes]) -> CanSkip:
-    """A test for one source's records; `quiet` holds prefixes of 12 characters and full ids, or `namespace/pod`."""
-    bare, is_pods, words = skim.bare, skim.pods, skim.words
-    guards: dict[bytes, list[bytes]] = {}
-    for key, guard in zip(skim.keys, skim.guards, strict=True):
-        guards.setdefault(key, []).append(guard)
-    searched = tuple((key, len(key), tuple(behind)) for key, behind in guards.items())
+    """A test for one source's records; what `quiet` holds is said at `Engine.quiet`."""
+    if skim.words is not None:
+        return _without(skim.words)
+    is_quiet = _quiet_pod(quiet) if skim.pods else _quiet_id(quiet)
+    prefixes: Container[bytes] = () if skim.pods else quiet
+    bare, searched = skim.bare, _searches(skim)
 
     def can_skip(data: bytes, start: int, end: int) -> bool:
-        is_named = False
-        for key, length, behind in searched:
+        is_named = bare
+        for name, opened, opened_wide, guards in searched:
             found = 0
-            at = find(data, key, start, end)
+            at = find(data, name, start, end)
             while at >= 0:
-                at += length
-                if data[at : at + 1] == b" ":
-                    at += 1
-                if data[at : at + 1] != b'"':
+                at += len(name)
+                if data.startswith(opened, at):
+                    at += len(opened)
+                elif data.startswith(opened_wide, at):
+                    at += len(opened_wide)
+                else:
                     return False
-                at += 1
-                # Most names are 12 to 31 characters of an id; a whole id must be known whole.
-                is_certain = data[at : at + _SHORT] in quiet and data[at + _FULL : at + _FULL + 1] != b'"'
-                if not is_certain and not is_quiet(data, start, at, end):
+                # Most values are 12 to 31 characters of an id; a whole id must be known whole.
+                is_prefix = data[at : at + _SHORT] in prefixes and data[at + _FULL : at + _FULL + 1] != b'"'
+                if not is_prefix and not is_quiet(data, start, at, end):
                     return False
                 found += 1
-                at = find(data, key, at, end)
-            for guard in behind:
+                at = find(data, name, at, end)
+            for guard in guards:
                 if count(data, guard, start, end) > found:
                     return False
             is_named = is_named or found > 0
-        if words is not None:
-            is_named = all(find(data, word, start, end) < 0 for word in words)
-        return (is_named or bare) and find(data, _ESCAPED_LETTER, start, end) < 0
+        return is_named and _is_plain(data, start, end)
 
+    return can_skip
+
+
+def _searches(skim: Skim) -> list[tuple[bytes, bytes, bytes, list[bytes]]]:
+    """For each key: what to search for, what must stand behind it (with or without a blank), what else to count.
+
+    A guard with which its key begins is searched for in the key's place: where the rest of the key does not follow,
+    the guard is one too many.
+    """
+    guards: dict[bytes, list[bytes]] = {}
+    for key, guard in zip(skim.keys, skim.guards, strict=True):
+        guards.setdefault(key, []).append(guard)
+    searches: list[tuple[bytes, bytes, bytes, list[bytes]]] = []
+    for key, behind in guards.items():
+        name = next((guard for guard in behind if key.startswith(guard)), key)
+        rest = key[len(name) :]
+        searches.append((name, rest + b'"', rest + b' "', [guard for guard in behind if guard != name]))
+    return searches
+
+
+def _without(groups: tuple[tuple[bytes, ...], ...]) -> CanSkip:
+    def can_skip(data: bytes, start: int, end: int) -> bool:
+        for words in groups:
+            for word in words:
+                if find(data, word, start, end) >= 0:
+                    break
+            else:
+                return _is_plain(data, start, end)
+        return False
+
+    return can_skip
+
+
+def _is_plain(data: bytes, start: int, end: int) -> bool:
+    """Whether no letter is written as an escape, by which a name could hide."""
+    return find(data, _ESCAPE, start, end) < 0 or _ESCAPED_LETTER.search(data, start, end) is None
+
+
+def _quiet_id(quiet: Container[bytes]) -> Callable[[bytes, int, int, int], bool]:
     def is_quiet(data: bytes, start: int, at: int, end: int) -> bool:
         stop = find(data, b'"', at, end)
         name = data[at:stop] if stop > at else b""
-        if is_pods:
-            # A pod's name is its own in its namespace only, which stands before it in the same object.
-            place = data.rfind(_NAMESPACE, start, at)
-            if place < 0 or find(data, b"}", place, at) >= 0:
-                return False
-            place += len(_NAMESPACE)
-            return data[place : find(data, b'"', place, at)] + b"/" + name in quiet
         scheme = name.find(b"://", 0, _LONGEST_SCHEME)
         if scheme > 0:
             name = name[scheme + 3 :]
         return name in quiet if len(name) == _FULL else len(name) >= _SHORT and name[:_SHORT] in quiet
 
-    return can_skip
+    return is_quiet
+
+
+def _quiet_pod(quiet: Container[bytes]) -> Callable[[bytes, int, int, int], bool]:
+    def is_quiet(data: bytes, start: int, at: int, end: int) -> bool:
+        # A pod's name is its own in its namespace only, which stands before it in the same object.
+        stop = find(data, b'"', at, end)
+        place = data.rfind(_NAMESPACE, start, at)
+        if stop <= at or place < 0 or find(data, b"}", place, at) >= 0:
+            return False
+        place += len(_NAMESPACE)
+        return b"\n%b/%b" % (data[place : find(data, b'"', place, at)], data[at:stop]) in quiet
+
+    return is_quiet

@@ -42,8 +42,9 @@ class Skim(msgspec.Struct, frozen=True):
     """True: the values are pod names, not container ids."""
     bare: bool = False
     """True: a record without any of the keys cannot be about a container."""
-    words: tuple[bytes, ...] | None = None
-    """Where given: a record that holds none of these bytes, anywhere, has nothing to say, whatever else it holds."""
+    words: tuple[tuple[bytes, ...], ...] | None = None
+    """Where given: a record in which no word of one of these groups occurs, anywhere, has nothing to say, whatever
+    else it holds."""
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):

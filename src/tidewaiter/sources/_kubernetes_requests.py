@@ -62,6 +62,15 @@ _VERBS: dict[tuple[str, str], frozenset[str]] = {
     ("nodes", "proxy"): _CONNECTS,
     **{(resource, ""): _WRITES for resource in WORKLOADS},
 }
+TELLING_WORDS = tuple(
+    tuple(sorted(f'"{word}"'.encode() for word in words))
+    for words in (
+        {resource for resource, _ in _VERBS},
+        # Most reads say nothing: those that do are of a subresource.
+        {sub for (_, sub), verbs in _VERBS.items() if "get" in verbs} | set().union(*_VERBS.values()) - {"get"},
+    )
+)
+"""JSON strings, in two groups: a request that has none of a group is not relevant."""
 _GROUPS = {resource: WORKLOAD_GROUPS[kind] for resource, kind in WORKLOADS.items()}
 
 

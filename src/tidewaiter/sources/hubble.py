@@ -265,5 +265,5 @@ SOURCE = Source(
     decode=decode,
     prefixes=(b'{"flow":{"time":"',),
     recognise=recognise,
-    skim=Skim(prefixes=(b'{"flow":{',), keys=(b'"pod_name":',), guards=(b'"pod_name"',), pods=True),
+    skim=Skim(prefixes=(b'{"flow":{"time":"',), keys=(b'"pod_name":',), guards=(b'"pod_name"',), pods=True),
 )

@@ -24,7 +24,7 @@ import msgspec
 from tidewaiter.event import Event, User, Where
 from tidewaiter.sources import Skim, Source
 from tidewaiter.sources._fields import decode_json
-from tidewaiter.sources._kubernetes_requests import Request, is_kubelet, is_relevant, request_events
+from tidewaiter.sources._kubernetes_requests import TELLING_WORDS, Request, is_kubelet, is_relevant, request_events
 
 _UNANSWERED = frozenset({"RequestReceived", "Panic"})
 _FIRST_FAILURE = 400
@@ -134,12 +134,6 @@ def recognise(record: Mapping[str, Any]) -> bool:
     )
 
 
-_TOLD = (
-    *(b'"pods"', b'"deployments"', b'"daemonsets"', b'"statefulsets"', b'"replicasets"', b'"replicationcontrollers"'),
-    *(b'"jobs"', b'"cronjobs"', b'"nodes"'),
-)
-"""The resources that `is_relevant` takes, as JSON strings."""
-
 SOURCE = Source(
     title="Kubernetes audit",
     log_sources=("kubernetes:audit",),
@@ -151,6 +145,6 @@ SOURCE = Source(
     prefixes=(b'{"kind":"Event","apiVersion":"audit.k8s.io/',),
     recognise=recognise,
     rank=30,
-    # Most of an audit log is leases, lists and watches of other things.
-    skim=Skim(prefixes=(b'{"kind":"Event","apiVersion":"audit.k8s.io/v1"',), words=_TOLD),
+    # Most of an audit log is leases, lists and watches.
+    skim=Skim(prefixes=(b'{"kind":"Event","apiVersion":"audit.k8s.io/v1"',), words=TELLING_WORDS),
 )
