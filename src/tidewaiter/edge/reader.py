@@ -33,7 +33,7 @@ class ReadOptions(msgspec.Struct, frozen=True):
 
     cluster: str = "default"
     node: str | None = None
-    chunk_bytes: int = 256 * 1024
+    chunk_bytes: int = 1024 * 1024
     line_limit_bytes: int = LINE_LIMIT_BYTES
 
 
