@@ -270,7 +270,6 @@ def test_nodeless_process_id_beside_two_named_nodes_means_nobody() -> None:
     assert hunted(events).alerts == []
 
 
-@pytest.mark.xfail(strict=True, reason="how many nodes have a name is asked when the record comes")
 def test_nodeless_process_id_beside_two_named_nodes_means_nobody_in_any_order() -> None:
     """Whether the second node was known yet has no say."""
     events = [
@@ -282,7 +281,6 @@ def test_nodeless_process_id_beside_two_named_nodes_means_nobody_in_any_order() 
     assert {len(hunted(order).alerts) for order in permutations(events)} == {0}
 
 
-@pytest.mark.xfail(strict=True, reason="what waits under a node's name is not filed by a record without one")
 def test_nodeless_process_id_beside_one_named_node_counts_in_any_order() -> None:
     """Whether the child or the container came first has no say."""
     events = [
@@ -314,9 +312,6 @@ def test_address_of_a_container_that_moved_is_still_its_own() -> None:
     assert {len(hunted(order).alerts) for order in permutations(events)} == {1}
 
 
-@pytest.mark.xfail(
-    strict=True, reason="what waits under an alias of the node is not filed when the alias becomes known"
-)
 def test_process_id_counts_under_every_name_of_the_node() -> None:
     """auditd and Falco share a name for the node, the runtime has another; in any order of arrival."""
     events = [

@@ -163,7 +163,6 @@ def test_flow_of_a_chosen_id_belongs_to_the_container_of_its_time() -> None:
     assert [alert.image.reference for alert in run.alerts] == ["evil.example/x:0"]
 
 
-@pytest.mark.xfail(strict=True, reason="an address points at a key, and the first node that has the key is taken")
 def test_address_of_a_chosen_id_belongs_to_the_container_of_its_node() -> None:
     """`c1` on two nodes, each with an address of its own."""
     life = [

@@ -1,5 +1,7 @@
 """Holds a node's memory: what a name stood for at a moment, pulls that outlive the window, and processes."""
 
+from itertools import permutations
+
 import pytest
 
 from made_events import at, digest
@@ -196,6 +198,34 @@ def test_latest_use_of_a_process_id_counts() -> None:
         for number in order:
             state.learn_pid(7, at(number), f"chain {number}")
         assert state.pids[7] == (at(2), "chain 2")
+
+
+def test_holder_of_a_process_id_is_the_last_before_the_moment() -> None:
+    """Else the first after it, up to the difference of clocks; in any order of arrival."""
+    turns = [(1, "one"), (5, "other"), (9, "third"), (5, "other"), (6, "other")]
+    for order in permutations(turns):
+        state = node()
+        for seconds, key in order:
+            state.learn_pid(7, at(seconds), key)
+        assert [state.holder_of(7, at(seconds)) for seconds in (0, 1, 4, 5, 8, 9, 50)] == [
+            None,
+            *[(at(1), "one")] * 2,
+            *[(at(5), "other")] * 2,
+            *[(at(9), "third")] * 2,
+        ]
+        assert state.holder_of(7, at(0), at(1) - at(0)) == (at(1), "one")
+        assert state.holder_of(8, at(5)) is None
+
+
+def test_earlier_holders_of_process_ids_are_bounded() -> None:
+    """What is kept for records that come late does not fill the memory."""
+    state = node()
+    for number in range(1000):
+        state.learn_pid(7, at(number), f"chain {number}")
+        for key in ("one", "other"):
+            state.learn_pid(100 + number, at(number), key)
+    assert len(state.reused) <= 256
+    assert len(state.turns_of(7)) <= 9
 
 
 def test_process_ids_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

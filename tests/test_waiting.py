@@ -1,5 +1,6 @@
 """Holds the waiting room: events leave it by any of their names, by age, or because it is full."""
 
+import msgspec
 import pytest
 
 from made_events import at, ran
@@ -59,6 +60,38 @@ def test_overdue_are_those_from_before_the_time() -> None:
         room.add(event, ("id:a",))
     assert list(room.overdue(at(2))) == [early]
     assert room.claim("id:a") == [late, edge]
+
+
+def test_overdue_leave_in_order_of_time_and_may_claim_each_other() -> None:
+    """A parent that came after its child has its turn first, and may take the child with it."""
+    room = WaitingRoom()
+    child, parent = exec_at(2), exec_at(1)
+    room.add(child, ("pid:1",))
+    room.add(parent, ("pid:0",))
+    overdue = room.overdue(at(9))
+    assert next(overdue) is parent
+    assert room.claim("pid:1") == [child]
+    room.add(child, ("pid:2",))
+    assert list(overdue) == [child]
+
+
+def test_event_without_a_time_waits_to_the_end() -> None:
+    """Nobody can say how long it has waited."""
+    room = WaitingRoom()
+    room.add(msgspec.structs.replace(exec_at(1), time_ns=None), ("id:a",))
+    assert list(room.overdue(2**62)) == []
+    assert len(list(room.overdue(2**63))) == 1
+
+
+def test_first_under_a_name_goes_on_waiting() -> None:
+    """Asking who waits claims nobody."""
+    room = WaitingRoom()
+    events = [exec_at(seconds) for seconds in (3, 1)]
+    for event in events:
+        room.add(event, ("id:a",))
+    assert room.first("id:a") is events[0]
+    assert room.first("id:b") is None
+    assert room.claim("id:a") == events
 
 
 def test_full_room_gives_up_who_waited_longest(monkeypatch: pytest.MonkeyPatch) -> None:

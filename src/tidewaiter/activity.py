@@ -7,13 +7,14 @@ An event that names no known container waits (`waiting.py`) until a record names
 from collections.abc import Callable
 from typing import Literal
 
-from tidewaiter.attribution import NODELESS, Directory
+from tidewaiter.attribution import NODELESS, Directory, lasting_key
 from tidewaiter.behaviour import row_of
 from tidewaiter.chain import BY_PID, Action, Chain, Session, shared_text, shared_texts
 from tidewaiter.cluster import ClusterState
 from tidewaiter.event import ContainerEvent, ContainerExec, Event, NetworkFlow, Pod, ProcessExec
 from tidewaiter.mask import mask_arguments
 from tidewaiter.policy import TrustPolicy
+from tidewaiter.processes import chain_of_process, likely_chain_of_process, process_ids, take_back
 from tidewaiter.waiting import WaitingRoom
 
 Outcome = Literal["used", "irrelevant", "waiting", "expired", "unattributed", "duplicate", "rejected"]
@@ -21,7 +22,6 @@ Outcome = Literal["used", "irrelevant", "waiting", "expired", "unattributed", "d
 _ARGS_KEPT = 64
 _TEXT_KEPT = 4096
 _LINEAGE_KEPT = 64
-_PIDS_KEPT = 8
 
 
 class Activity:
@@ -44,6 +44,8 @@ class Activity:
         """Chains that were changed; the engine empties it."""
         self.now_ns = 0
         """Latest event time seen from anybody."""
+        self.refile: Callable[[Event], Outcome] = lambda event: "unattributed"
+        """Files an event that waited, whatever its kind; the correlator sets it."""
         self._learned: list[str] = []
         self._is_resolving = False
         self._settles = settles
@@ -58,12 +60,12 @@ class Activity:
             if event.pod is not None and event.container_id_prefix is None:
                 chain = self.directory.pod_chain(event)
             if chain is None:
-                return self._wait(event)
-        if chain.is_settled:
-            return "irrelevant"
+                return self.wait(event)
         return self._exec(chain, event)
 
     def _exec(self, chain: Chain, event: ProcessExec) -> Outcome:
+        if chain.is_settled:
+            return "irrelevant"
         time_ns = event.time_ns or 0
         self.directory.identify(chain, event)
         chain.see(time_ns)
@@ -94,23 +96,37 @@ class Activity:
         if event.direction == "ingress" or event.is_reply or event.dst_ip is None:
             return "irrelevant"
         action = self._connection(event)
+        if action.prefix == BY_PID and row_of(action, self.policy) is None:
+            return "irrelevant"
         chain = self._actor(event)
         if chain is not None:
-            if chain.is_settled:
-                return "irrelevant"
-            self.directory.identify(chain, event)
-            chain.see(action.time_ns)
-            return self._act(chain, action)
-        if row_of(action, self.policy) is None:
-            return "irrelevant"
+            return self._flow(chain, event, action)
+        if event.container_id_prefix is not None:
+            return self.wait(event) if row_of(action, self.policy) is not None else self._glimpse(event)
         cluster = self.directory.cluster(event.cluster)
-        if event.container_id_prefix is None and event.pod is not None and (event.pod.name or event.pod.uid):
+        if event.pod is not None and (event.pod.name or event.pod.uid):
             return self._act_in_pod(cluster, event.pod, action)
-        if event.src_ip is not None and event.container_id_prefix is None:
+        if event.src_ip is not None:
             holder = cluster.holder_of(event.src_ip, action.time_ns, self.policy.clock_skew_ns)
             if holder is not None:
                 return self._act_of_holder(cluster, holder, action)
-        return self._wait(event)
+        return self.wait(event)
+
+    def _flow(self, chain: Chain, event: NetworkFlow, action: Action) -> Outcome:
+        if chain.is_settled:
+            return "irrelevant"
+        self.directory.identify(chain, event)
+        chain.see(action.time_ns)
+        return self._act(chain, action)
+
+    def _glimpse(self, event: NetworkFlow) -> Outcome:
+        """What is no behaviour still shows that its container is there, and what it is called: once is enough."""
+        said = (event.cluster, event.node, event.container_id_prefix, event.pod, event.image, event.runtime)
+        name = f"seen:{hash((*said, event.runtime_namespace, event.where.source))}"
+        known = self.waiting.first(name)
+        if known is not None and (known.time_ns or 0) <= (event.time_ns or 0):
+            return "irrelevant"
+        return self.wait(event, name)
 
     def _connection(self, event: NetworkFlow) -> Action:
         return Action(
@@ -135,7 +151,7 @@ class Activity:
         if chain is None:
             record = self.directory.cluster(event.cluster).pod(event.pod) if event.pod is not None else None
             if record is None:
-                return self._wait(event)
+                return self.wait(event)
             session = self._session(event)
             known = record.sessions.get(repr(session.order))
             if known is None or session.time_ns < known.time_ns:
@@ -155,34 +171,42 @@ class Activity:
         for event in self.waiting.claim(name):
             self._on_resolved(event, refile(event))
 
-    def refile(self, event: Event) -> Outcome:
-        """File an event that waited."""
-        if isinstance(event, ProcessExec):
-            return self.process_exec(event)
-        if isinstance(event, NetworkFlow):
-            return self.network_flow(event)
-        if isinstance(event, ContainerExec):
-            return self.container_exec(event, self.directory.find(event))
-        return "unattributed"
+    def wait(self, event: ContainerEvent, *also: str) -> Outcome:
+        """Keep an event until a record names its container (or one of the names `also`); where it has nothing to be
+        found by, it is unattributed at once."""
+        names: tuple[str, ...] = ()
+        if event.container_id_prefix is not None:
+            if len(self.directory.find_prefix(event.cluster, event.container_id_prefix)) > 1:
+                return "unattributed"
+            names = (f"id:{event.cluster}/{event.container_id_prefix[:12]}", *also)
+        elif isinstance(event, NetworkFlow) and event.src_ip is not None:
+            names = (f"ip:{event.cluster}/{event.src_ip}",)
+        elif isinstance(event, ProcessExec | NetworkFlow):
+            names = tuple(f"pid:{event.cluster}/{event.node or NODELESS}/{pid}" for pid in process_ids(event))
+        if not names:
+            return "unattributed"
+        left = self.waiting.add(event, names)
+        if left is not None:
+            self._on_resolved(left, self._last_resort(left))
+        return "waiting"
 
     def give_up(self, before_ns: int) -> None:
         """What is older than a time waits no longer."""
-        for event in list(self.waiting.overdue(before_ns)):
+        for event in self.waiting.overdue(before_ns):
             self._on_resolved(event, self._last_resort(event))
 
     def learn_pid(self, event: ContainerEvent, pid: int | None, time_ns: int, chain: Chain) -> None:
         """A process is in a container; so are those that waited for it."""
-        node = self.directory.states[chain.cluster].nodes.get(chain.node)
-        if not pid or node is None:
+        if not pid:
             return
-        node.learn_pid(pid, time_ns, chain.key)
-        if chain.node == NODELESS and pid not in chain.pids:
-            chain.pids = tuple(sorted((*chain.pids, pid)))[:_PIDS_KEPT]
+        node = self.directory.node(self.directory.cluster(chain.cluster), event.node)
+        if node.learn_pid(pid, time_ns, lasting_key(chain)):
+            self.touched += [chain, *take_back(self.directory, node, pid, chain, self.policy.clock_skew_ns)]
         if not self.waiting:
             return
-        self._learned += [
-            f"pid:{chain.cluster}/{name}/{pid}" for name in sorted({event.node or NODELESS, *node.aliases, NODELESS})
-        ]
+        place = self.directory.node(self.directory.cluster(chain.cluster), chain.node)
+        names = {event.node or NODELESS, *node.aliases, *place.aliases}
+        self._learned += [f"pid:{chain.cluster}/{name}/{pid}" for name in sorted(names)]
         if self._is_resolving:
             return
         # Children are filed one after the other, not inside each other: a tree of processes may be deep.
@@ -191,27 +215,20 @@ class Activity:
             self.resolve(self._learned.pop(), self.refile)
         self._is_resolving = False
 
-    def _wait(self, event: ContainerEvent) -> Outcome:
-        names: tuple[str, ...] = ()
-        if event.container_id_prefix is not None:
-            if len(self.directory.find_prefix(event.cluster, event.container_id_prefix)) > 1:
-                return "unattributed"
-            names = (f"id:{event.cluster}/{event.container_id_prefix[:12]}",)
-        elif isinstance(event, NetworkFlow) and event.src_ip is not None:
-            names = (f"ip:{event.cluster}/{event.src_ip}",)
-        elif isinstance(event, ProcessExec | NetworkFlow):
-            names = tuple(f"pid:{event.cluster}/{event.node or NODELESS}/{pid}" for pid in _pids(event))
-        if not names:
-            return "unattributed"
-        left = self.waiting.add(event, names)
-        if left is not None:
-            self._on_resolved(left, self._last_resort(left))
-        return "waiting"
-
     def _last_resort(self, event: Event) -> Outcome:
-        """An event's time is up: its pod may be known by name, else sight of it is lost."""
-        if not isinstance(event, ProcessExec | NetworkFlow) or event.pod is None:
+        """An event's time is up: what is known by now decides; its pod may be known by name; else sight of it is
+        lost."""
+        if not isinstance(event, ProcessExec | NetworkFlow):
             return "unattributed"
+        if event.pod is None:
+            found = None
+            if event.container_id_prefix is None:
+                found = likely_chain_of_process(self.directory, event, self.policy.clock_skew_ns)
+            if found is None:
+                return "unattributed"
+            if isinstance(event, ProcessExec):
+                return self._exec(found, event)
+            return self._flow(found, event, self._connection(event))
         cluster = self.directory.cluster(event.cluster)
         if not cluster.records_of(event.pod.namespace, event.pod.name, event.pod.uid):
             return "unattributed"
@@ -229,36 +246,7 @@ class Activity:
             return self.directory.open(event)
         if event.container_id_prefix is not None:
             return self.directory.find(event)
-        return self._by_pid(event) if event.pod is None else None
-
-    def _by_pid(self, event: ProcessExec | NetworkFlow) -> Chain | None:
-        pids = _pids(event)
-        if not pids:
-            return None
-        cluster = self.directory.cluster(event.cluster)
-        if event.node is not None:
-            self.directory.node(cluster, event.node)
-        until_ns = (event.time_ns or 0) + self.policy.clock_skew_ns
-        # A stream that names no node is believed where there is one node only that it can be.
-        names = [event.node or NODELESS]
-        only = cluster.only_node()
-        if only is not None and event.node is None:
-            names.append(only.name)
-        elif only is not None and cluster.nodes[names[0]] is only:
-            names.append(NODELESS)
-        for name in names:
-            node = cluster.nodes.get(name)
-            for pid in pids if node is not None else ():
-                known = node.pids.get(pid) if node is not None else None
-                if node is None or known is None or known[0] > until_ns:
-                    continue
-                # The container may have moved since to the node that names it.
-                found = node.chains.get(known[1]) or next(
-                    iter(self.directory.find_prefix(cluster.name, known[1])), None
-                )
-                if found is not None:
-                    return found
-        return None
+        return chain_of_process(self.directory, event, self.policy.clock_skew_ns) if event.pod is None else None
 
     def _act(self, chain: Chain, action: Action) -> Outcome:
         if self._settles(chain, self.now_ns):
@@ -283,7 +271,7 @@ class Activity:
             if record is None or record.host_network:
                 return "unattributed"
             return "used" if record.act(action) else "duplicate"
-        chain = self.directory.by_key(cluster, key)
+        chain = self.directory.find_key(cluster, key)
         return self._act(chain, action) if chain is not None else "unattributed"
 
     def _session(self, event: ContainerExec) -> Session:
@@ -307,8 +295,3 @@ def _shown(event: ContainerEvent) -> int:
     if event.container_id_prefix is not None:
         return len(event.container_id_prefix)
     return 0 if event.container_id is not None else BY_PID
-
-
-def _pids(event: ProcessExec | NetworkFlow) -> list[int]:
-    parent = event.parent_pid if isinstance(event, ProcessExec) else None
-    return [pid for pid in (event.pid, parent) if pid]

@@ -20,6 +20,7 @@ from tidewaiter.node import NodeState
 NODELESS = ""
 _FULL = 64
 _PREFIX = 12
+_BELOW = "\x1f"
 
 
 def is_full_id(container_id: str) -> bool:
@@ -62,6 +63,11 @@ class Directory:
         if state is None:
             state = cluster.nodes[name] = NodeState(cluster.name, name, {name} if name else set())
         return state
+
+    def only_node(self, cluster: ClusterState) -> NodeState | None:
+        """The named node of a cluster, where there is one only: what names no node is on it."""
+        named = [state for state in unique_nodes(cluster) if state.name]
+        return named[0] if len(named) == 1 else None
 
     def find_prefix(self, cluster: str, prefix: str) -> list[Chain]:
         """All chains of a cluster whose full id begins with `prefix` (12 or more hex characters)."""
@@ -180,11 +186,12 @@ class Directory:
             states.append(nodeless)
         return states
 
-    def by_key(self, cluster: ClusterState, key: str) -> Chain | None:
-        """The chain of a key, on whichever node it is now."""
+    def find_key(self, cluster: ClusterState, key: str) -> Chain | None:
+        """The chain of a key that `lasting_key` gave, on whichever node it is now."""
         if is_full_id(key):
             return next(iter(self.find_prefix(cluster.name, key)), None)
-        return next((state.chains[key] for state in unique_nodes(cluster) if key in state.chains), None)
+        node, _, chosen = key.partition(_BELOW)
+        return cluster.nodes[node].chains.get(chosen) if node in cluster.nodes else None
 
     def _add(self, event: ContainerEvent) -> Chain:
         cluster = self.cluster(event.cluster)
@@ -230,9 +237,6 @@ class Directory:
                 del there.chains[chain.key]
                 here.chains[chain.key] = chain
                 chain.node = here.name
-                for pid in chain.pids:
-                    if there.pids.get(pid, (0, ""))[1] == chain.key:
-                        here.learn_pid(pid, *there.pids.pop(pid))
             elif here is not there:
                 self._merge(cluster, here, there)
         chain.named_by = tuple(sorted({*chain.named_by, shared_text(name)}))
@@ -255,6 +259,11 @@ class Directory:
 def chosen_key(event: ContainerEvent) -> str:
     """Key of the containers whose id somebody chose."""
     return f"{event.runtime_namespace or ''}/{event.container_id}"
+
+
+def lasting_key(chain: Chain) -> str:
+    """Key by which a chain is found again: a whole id wherever it is, an id that somebody chose on its node only."""
+    return chain.key if chain.is_unique else f"{chain.node}{_BELOW}{chain.key}"
 
 
 def unique_nodes(cluster: ClusterState) -> list[NodeState]:

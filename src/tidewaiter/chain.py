@@ -182,8 +182,6 @@ class Chain(msgspec.Struct):
     given_up: tuple[int, ...] = ()
     """Fingerprints of actions that were counted as omitted, so that a second delivery is not counted again."""
     sessions: tuple[Session, ...] = ()
-    pids: tuple[int, ...] = ()
-    """Process ids by which it was known while no node named it, so that they move with it; bounded."""
     lineage: tuple[tuple[int, int], ...] = ()
     """(pid, parent pid) of processes that are no actions, to follow a session's processes through them; bounded."""
     is_settled: bool = False
@@ -325,7 +323,6 @@ class Chain(msgspec.Struct):
         self.is_sandbox = self.is_sandbox or other.is_sandbox
         self.dns_servers = tuple(sorted({*self.dns_servers, *other.dns_servers}))
         self.lineage = tuple(sorted({*self.lineage, *other.lineage}))[:64]
-        self.pids = tuple(sorted({*self.pids, *other.pids}))[:8]
         if other.first_seen_ns is not None:
             self.see(other.first_seen_ns)
         if other.first_process is not None:

@@ -9,7 +9,7 @@ Rules
 from collections.abc import Callable
 
 from tidewaiter.activity import Activity, Outcome
-from tidewaiter.attribution import Directory
+from tidewaiter.attribution import Directory, lasting_key
 from tidewaiter.chain import Chain
 from tidewaiter.cluster import ClusterState, PodRecord, is_human, shared_spec
 from tidewaiter.event import (
@@ -87,6 +87,7 @@ class Correlator:
             NetworkFlow: self.activity.network_flow,
             Tick: self._tick,
         }
+        activity.refile = self._file
 
     def feed(self, event: Event) -> Outcome:
         """File one event; what became of it."""
@@ -94,11 +95,14 @@ class Correlator:
             return "expired"
         if event.node is not None and event.node not in self.directory.cluster(event.cluster).nodes:
             self.directory.node(self.directory.cluster(event.cluster), event.node)
-        outcome = self._handlers[type(event)](event)
+        outcome = self._file(event)
         self._since_sweep += 1
         if self._since_sweep >= _SWEEP_EVERY:
             self.sweep()
         return outcome
+
+    def _file(self, event: Event) -> Outcome:
+        return self._handlers[type(event)](event)
 
     def _tick(self, event: Tick) -> Outcome:
         # Whoever ticks knows how far all streams are read; from then on single events do not move the time.
@@ -220,7 +224,7 @@ class Correlator:
     def _container_facts(self, event: ContainerFacts) -> Outcome:
         chain = self._chain_for(event)
         if chain is None:
-            return "unattributed"
+            return self.activity.wait(event)
         detail = (event.image.reference if event.image is not None else None) or ""
         chain.be_called(event.name)
         chain.is_sandbox = chain.is_sandbox or event.is_sandbox
@@ -240,7 +244,7 @@ class Correlator:
         node = self.directory.node(cluster, event.node)
         runtime_told(event, node, self.graph, event.created_ns or event.started_ns)
         for address in event.ips:
-            cluster.learn_address(address, event.created_ns or event.time_ns or 0, f"chain:{chain.key}")
+            cluster.learn_address(address, event.created_ns or event.time_ns or 0, f"chain:{lasting_key(chain)}")
             self.activity.resolve(f"ip:{event.cluster}/{address}", self.activity.refile)
         self.activity.learn_pid(event, event.pid, event.started_ns or event.time_ns or 0, chain)
         self.activity.touched.append(chain)
@@ -249,7 +253,7 @@ class Correlator:
     def _container_create(self, event: ContainerCreate) -> Outcome:
         chain = self._chain_for(event)
         if chain is None:
-            return "unattributed"
+            return self.activity.wait(event)
         chain.be_called(event.name)
         chain.user = min((user for user in (chain.user, event.user) if user is not None), key=repr, default=None)
         chain.is_sandbox = chain.is_sandbox or event.is_sandbox
@@ -263,7 +267,7 @@ class Correlator:
     def _container_start(self, event: ContainerStart) -> Outcome:
         chain = self._chain_for(event)
         if chain is None:
-            return "unattributed"
+            return self.activity.wait(event)
         chain.be_called(event.name)
         self.activity.learn_pid(event, event.pid, event.time_ns or 0, chain)
         return self._sight(chain, event)
@@ -271,7 +275,7 @@ class Correlator:
     def _container_stop(self, event: ContainerStop) -> Outcome:
         chain = self._chain_for(event)
         if chain is None:
-            return "irrelevant"
+            return self.activity.wait(event) if event.container_id_prefix is not None else "irrelevant"
         self.activity.touched.append(chain)
         new = chain.sight("removed" if event.removed else "stop", event.time_ns or 0, event.where, "")
         return "used" if new else "duplicate"

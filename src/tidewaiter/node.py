@@ -16,6 +16,8 @@ from tidewaiter.event import User
 _NAMES_KEPT = 50_000
 _MOMENTS_KEPT = 32
 _PIDS_KEPT = 20_000
+_REUSED_KEPT = 256
+_HOLDERS_KEPT = 8
 VOIDING = frozenset({"tag", "load", "import", "commit", "build"})
 """Actions after which the reference in a create request vouches for nothing: somebody here gave the name."""
 
@@ -84,7 +86,9 @@ class NodeState(msgspec.Struct):
     """Any digest -> names under which the node met it, to find the pulls of content whatever it is called now."""
     chains: dict[str, Chain] = msgspec.field(default_factory=dict)
     pids: dict[int, tuple[int, str]] = msgspec.field(default_factory=dict)
-    """Host pid -> (time_ns, chain key) of processes known to be in a container."""
+    """Host pid -> (time_ns, chain key) of processes known to be in a container: the last to get the id, and when."""
+    reused: dict[int, list[tuple[int, str]]] = msgspec.field(default_factory=dict)
+    """Host pid -> who had it before, in order of time, where it was used again; for records that come late."""
     evicted: int = 0
 
     def learn_name(self, name: str, moment: NameMoment) -> bool:
@@ -144,14 +148,51 @@ class NodeState(msgspec.Struct):
             self.evicted += 1
         return True
 
-    def learn_pid(self, pid: int, time_ns: int, key: str) -> None:
-        """A process is in a container."""
+    def learn_pid(self, pid: int, time_ns: int, key: str) -> bool:
+        """From this moment on a process was in a container. Gives back whether another container had its id too."""
         known = self.pids.get(pid)
-        if known is None or known[0] <= time_ns:
-            if known is None and len(self.pids) >= _PIDS_KEPT:
-                self.pids.pop(next(iter(self.pids)))
+        if known is None:
+            if len(self.pids) >= _PIDS_KEPT:
+                oldest = next(iter(self.pids))
+                del self.pids[oldest]
+                self.reused.pop(oldest, None)
                 self.evicted += 1
             self.pids[pid] = (time_ns, key)
+        elif known[1] != key or time_ns < known[0]:
+            self._take_turns(pid, {*self.turns_of(pid), (time_ns, key)})
+        return pid in self.reused
+
+    def pass_pid(self, pid: int, time_ns: int, key: str, to: str) -> None:
+        """What was learnt of a process at a moment is true of another container."""
+        turns = self.turns_of(pid)
+        if (time_ns, key) in turns:
+            self._take_turns(pid, {*turns, (time_ns, to)} - {(time_ns, key)})
+
+    def turns_of(self, pid: int) -> list[tuple[int, str]]:
+        """Who had a process id, in order of time: (since when, chain key)."""
+        return [*self.reused.get(pid, ()), self.pids[pid]] if pid in self.pids else []
+
+    def holder_of(self, pid: int, time_ns: int, early_ns: int = 0) -> tuple[int, str] | None:
+        """(since when, chain key) of who had a process id at a moment: the last to get it up to then, else the first
+        to get it within `early_ns` after it."""
+        last = self.pids.get(pid)
+        if last is None or last[0] <= time_ns:
+            return last
+        turns = self.turns_of(pid)
+        past = [turn for turn in turns if turn[0] <= time_ns]
+        return past[-1] if past else turns[0] if turns[0][0] <= time_ns + early_ns else None
+
+    def _take_turns(self, pid: int, told: set[tuple[int, str]]) -> None:
+        turns: list[tuple[int, str]] = []
+        for turn in sorted(told):
+            if not turns or turns[-1][1] != turn[1]:
+                turns.append(turn)
+        self.pids[pid] = turns.pop()
+        self.reused.pop(pid, None)
+        if turns:
+            self.reused[pid] = turns[-_HOLDERS_KEPT:]
+            if len(self.reused) > _REUSED_KEPT:
+                del self.reused[next(iter(self.reused))]
 
     def content_at(self, name: str, time_ns: int) -> NameMoment | None:
         """What the name stood for at a moment: the last timed one up to then, else the only untimed listing."""
@@ -178,8 +219,9 @@ class NodeState(msgspec.Struct):
         for pulls in other.pulls.values():
             for pull in pulls:
                 self.learn_pull(pull, retention_ns, cap)
-        for pid, (time_ns, key) in other.pids.items():
-            self.learn_pid(pid, time_ns, key)
+        for pid in other.pids:
+            for time_ns, key in other.turns_of(pid):
+                self.learn_pid(pid, time_ns, key)
         self.evicted += other.evicted
 
 

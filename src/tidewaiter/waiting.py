@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from tidewaiter.event import Event
 
 CAP = 50_000
+_END_NS = 2**63
+"""Later than all times."""
 
 
 class WaitingRoom:
@@ -40,10 +42,26 @@ class WaitingRoom:
         return [self._take(ticket) for ticket in tuple(tickets)] if tickets else []
 
     def overdue(self, until_ns: int) -> Iterator[Event]:
-        """Events from before a time; they wait no longer."""
-        late = [ticket for ticket, (event, _) in self._events.items() if (event.time_ns or 0) < until_ns]
-        for ticket in late:
-            yield self._take(ticket)
+        """Events from before a time, the earliest first; each waits until it is its turn, so that what becomes of one
+        may claim another. What has no time of its own waits to the end."""
+        is_end, scanned = until_ns >= _END_NS, -1
+        while scanned != self._next:
+            # Whoever came back in the meantime has a turn too.
+            scanned = self._next
+            late = [
+                ticket
+                for ticket, (event, _) in self._events.items()
+                if (is_end if event.time_ns is None else event.time_ns < until_ns)
+            ]
+            late.sort(key=lambda ticket: _order(self._events[ticket][0]))
+            for ticket in late:
+                if ticket in self._events:
+                    yield self._take(ticket)
+
+    def first(self, name: str) -> Event | None:
+        """Of the events that wait under a name, the one that came first."""
+        tickets = self._by_name.get(name)
+        return self._events[tickets[0]][0] if tickets else None
 
     def __iter__(self) -> Iterator[Event]:
         return iter([event for event, _ in self._events.values()])
@@ -56,3 +74,7 @@ class WaitingRoom:
             if not tickets:
                 del self._by_name[name]
         return event
+
+
+def _order(event: Event) -> tuple[int, str, str, int]:
+    return (event.time_ns or 0, event.where.source, event.where.stream, event.where.offset)
