@@ -18,7 +18,7 @@ from tidewaiter.event import (
     NetworkFlow,
     ProcessExec,
 )
-from tidewaiter.incarnation import incarnations
+from tidewaiter.incarnation import incarnations, note_process
 
 
 def told(kind: type[ContainerEvent], seconds: float, source: str = "containerd_events", **fields: Any) -> Event:
@@ -85,7 +85,6 @@ def test_create_told_by_two_sources_is_one_create() -> None:
     assert images([*run_of(0, 0), journal]) == ["x:0"]
 
 
-@pytest.mark.xfail(strict=True, reason="the second source's create, too, opens a container after a removal")
 def test_second_create_told_by_two_sources_is_one_create() -> None:
     """Also after a removal two sources tell one create."""
     journal = [
@@ -95,11 +94,43 @@ def test_second_create_told_by_two_sources_is_one_create() -> None:
     assert images([*run_of(0, 0), *run_of(1, 30), *journal]) == ["x:0", "x:1"]
 
 
-@pytest.mark.xfail(strict=True, reason="sightings and claims of all containers of the id share one bound")
 def test_chosen_id_used_twenty_times_is_twenty_containers() -> None:
     """A script that runs `ctr run --rm IMAGE job` every few minutes."""
     events = [event for number in range(20) for event in run_of(number, 100.0 * number)]
     assert _images(hunted(events).containers) == [f"x:{number}" for number in range(20)]
+
+
+def test_containers_of_a_job_that_does_the_same_each_time_are_all_found() -> None:
+    """One and the same command in each of ten containers is ten alerts."""
+    events = [event for number in range(10) for event in run_of(number, 100.0 * number)]
+    again = [
+        told(ProcessExec, 100.0 * number + 9, "tracee", exe="/usr/bin/curl", args=("curl",)) for number in range(10)
+    ]
+    assert len(hunted([*events, *again]).alerts) == 10
+
+
+def test_records_of_two_sources_about_two_containers_may_cross() -> None:
+    """The journal tells the removal of the first after the other source tells the create of the second."""
+    image = ImageClaim(reference="evil.example/x:1")
+    journal = [
+        told(ContainerStop, 20.3, "containerd_journal", removed=True),
+        told(ContainerCreate, 20.4, "containerd_journal", image=image),
+    ]
+    assert images([*run_of(0, 0), *run_of(1, 20.2), *journal]) == ["x:0", "x:1"]
+
+
+def test_execs_that_may_be_the_first_of_a_container_are_bounded() -> None:
+    """The first of each container stays, however much else it ran."""
+    lives = [event for number in range(3) for event in run_of(number, 100.0 * number)]
+    chain = next(hunted(lives).engine.directory.chains())
+    for second in range(300):
+        note_process(chain, (at(second + 1.5), "/bin/sh", ("sh", str(second)), ""))
+    assert len(chain.processes) <= 64
+    assert [part.first_process[2] for part in incarnations(chain) if part.first_process] == [
+        ("sh", "0"),
+        ("sh", "98"),
+        ("sh", "198"),
+    ]
 
 
 def test_each_container_has_its_own_behaviours_and_alert() -> None:
@@ -117,7 +148,6 @@ def test_ids_do_not_depend_on_how_often_the_id_is_used_later() -> None:
     assert once.id == twice.id
 
 
-@pytest.mark.xfail(strict=True, reason="only the earliest process of all containers of the id is remembered")
 @pytest.mark.parametrize("sensor_first", [True, False])
 def test_first_process_of_each_container_is_treated_as_declared(sensor_first: bool) -> None:
     """Where no image config is known, each container has a first process of its own."""
@@ -148,7 +178,6 @@ def test_same_id_on_two_nodes_and_in_two_namespaces_is_four_containers() -> None
     assert len({(shown.node, shown.image.reference) for shown in run.containers}) == 4
 
 
-@pytest.mark.xfail(strict=True, reason="a chosen id is looked for under the very node that the record names")
 def test_chosen_id_of_a_nodeless_stream_is_that_of_the_only_node() -> None:
     """A stream that names no node, beside exactly one node that is named, is that node."""
     create = told(ContainerCreate, 0, node=None, image=ImageClaim(reference="evil.example/x:0"))

@@ -12,6 +12,7 @@ from tidewaiter.behaviour import row_of
 from tidewaiter.chain import BY_PID, Action, Chain, Session, shared_text, shared_texts
 from tidewaiter.cluster import ClusterState
 from tidewaiter.event import ContainerEvent, ContainerExec, Event, NetworkFlow, Pod, ProcessExec
+from tidewaiter.incarnation import note_process
 from tidewaiter.mask import mask_arguments
 from tidewaiter.policy import TrustPolicy
 from tidewaiter.processes import chain_of_process, likely_chain_of_process, process_ids, take_back
@@ -89,6 +90,8 @@ class Activity:
         first = (time_ns, action.exe or "", action.args, event.parent_exe or "")
         if chain.first_process is None or first < chain.first_process:
             chain.first_process = first
+        if not chain.is_unique:
+            note_process(chain, first)
         return self._act(chain, action)
 
     def network_flow(self, event: NetworkFlow) -> Outcome:

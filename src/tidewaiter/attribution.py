@@ -11,6 +11,8 @@ Rules
 
 from collections.abc import Callable, Iterator
 
+import msgspec
+
 from tidewaiter.chain import Chain, shared_text
 from tidewaiter.cluster import ClusterState
 from tidewaiter.digest import is_hex
@@ -171,6 +173,20 @@ class Directory:
         for cluster in self.states.values():
             for node in unique_nodes(cluster):
                 yield from node.chains.values()
+
+    def wholes(self) -> Iterator[Chain]:
+        """All chains that have an id, as they are judged: what a stream without a node told of an id that somebody
+        chose belongs to the chain of that id on the only named node."""
+        for cluster in self.states.values():
+            only, nodeless = self.only_node(cluster), cluster.nodes.get(NODELESS)
+            here, there = (only.chains, nodeless.chains) if only is not None and nodeless is not None else ({}, {})
+            shared = here.keys() & there.keys()
+            for node in unique_nodes(cluster):
+                yield from (chain for key, chain in node.chains.items() if key not in shared)
+            for key in sorted(shared):
+                whole = msgspec.structs.replace(here[key])
+                whole.absorb(there[key])
+                yield whole
 
     def consulted(self, chain: Chain) -> list[NodeState]:
         """The node states whose names and pulls speak of a chain: its node's, and the nodeless one where that is

@@ -25,6 +25,8 @@ BY_PID = -1
 _CLAIMS_KEPT = 16
 _SESSIONS_KEPT = 24
 _GIVEN_UP_KEPT = 256
+_LIVES = 4
+"""An id that somebody chose may stand for many containers: its chain keeps so many times as much."""
 
 
 class Sighting(msgspec.Struct, frozen=True, gc=False):
@@ -177,6 +179,8 @@ class Chain(msgspec.Struct):
     first_seen_ns: int | None = None
     first_process: tuple[int, str, tuple[str, ...], str] | None = None
     """(time_ns, exe, argv, parent exe) of the earliest exec seen in the container."""
+    processes: tuple[tuple[int, str, tuple[str, ...], str], ...] = ()
+    """Execs that may each have been the first of a container, where the key can stand for several; bounded."""
     actions: tuple[Action, ...] = ()
     actions_omitted: int = 0
     given_up: tuple[int, ...] = ()
@@ -199,6 +203,10 @@ class Chain(msgspec.Struct):
     def is_unique(self) -> bool:
         """Whether its key can stand for one container only."""
         return self.key == self.container_id or self.container_id is None
+
+    @property
+    def _room(self) -> int:
+        return 1 if self.is_unique else _LIVES
 
     @property
     def starts_ns(self) -> tuple[int, ...]:
@@ -224,19 +232,20 @@ class Chain(msgspec.Struct):
     def _keep(self, sighting: Sighting) -> bool:
         # Bounded for each stage by itself: a container that starts over and over keeps its create.
         alike = tuple(known for known in self.sightings if known.stage == sighting.stage)
-        kept, duplicate, _ = insert(alike, sighting, _STAGES_KEPT, _STAGES_KEPT)
+        kept, duplicate, _ = insert(alike, sighting, _STAGES_KEPT * self._room, _STAGES_KEPT * self._room)
         others = (known for known in self.sightings if known.stage != sighting.stage)
         self.sightings = tuple(sorted((*others, *kept), key=lambda known: known.order))
         return not duplicate
 
     def act(self, action: Action) -> bool:
         """Add an action. Gives back whether it was new."""
+        room = self._room
         alike = tuple(known for known in self.actions if known.what == action.what)
-        trimmed, duplicate, given_up = insert(alike, action, _SAME_KEPT, _SAME_KEPT)
+        trimmed, duplicate, given_up = insert(alike, action, _SAME_KEPT * room, _SAME_KEPT * room)
         if given_up is not None:
             self.actions = tuple(sorted((*(a for a in self.actions if a.what != action.what), *trimmed), key=_by_order))
         else:
-            self.actions, duplicate, given_up = insert(self.actions, action, FIRST_KEPT, LAST_KEPT)
+            self.actions, duplicate, given_up = insert(self.actions, action, FIRST_KEPT * room, LAST_KEPT * room)
         return not duplicate and (given_up is None or self._give_up(given_up))
 
     def _give_up(self, action: Action) -> bool:
@@ -252,7 +261,7 @@ class Chain(msgspec.Struct):
         """Take in what a source said about the image, once."""
         new = _shared_claim(Claim(source, image, time_ns))
         if new not in self.claims:
-            self.claims = tuple(sorted((*self.claims, new), key=repr))[:_CLAIMS_KEPT]
+            self.claims = tuple(sorted((*self.claims, new), key=repr))[: _CLAIMS_KEPT * self._room]
 
     def identify(self, event: ContainerEvent) -> None:
         """Take in the names a record gives. Where two disagree, the smaller text stays, whatever came first."""
@@ -287,7 +296,7 @@ class Chain(msgspec.Struct):
                     self.sessions = (*self.sessions[:at], session, *self.sessions[at + 1 :])
                 return False
         grown = sorted((*self.sessions, session), key=lambda item: (item.time_ns, item.order))
-        self.sessions = tuple(grown[:_SESSIONS_KEPT])
+        self.sessions = tuple(grown[: _SESSIONS_KEPT * self._room])
         return True
 
     def absorb(self, other: "Chain") -> None:
@@ -327,6 +336,7 @@ class Chain(msgspec.Struct):
             self.see(other.first_seen_ns)
         if other.first_process is not None:
             self.first_process = min(self.first_process or other.first_process, other.first_process)
+        self.processes = tuple(sorted({*self.processes, *other.processes}))[-128:]
 
 
 def _by_order(action: Action) -> tuple[Any, ...]:

@@ -1,7 +1,7 @@
 """Turns the chain of an id that somebody chose, and may have chosen twice, into one chain for each container.
 
 A container ends when it is removed; the next create under its id is another container. Where no removal was seen, a
-second create by the same source means the same.
+second create by the same source means the same. What several sources tell within a second is one create.
 """
 
 from itertools import pairwise
@@ -13,7 +13,8 @@ from tidewaiter.chain import Chain
 _BEFORE_CREATE_NS = 1_000_000_000
 """What belongs to a create (the snapshot it stands on) comes up to this long before it."""
 _ONE_CREATE_NS = 1_000_000_000
-"""Creates of one source closer than this are one create told twice."""
+"""Creates closer than this are one create told twice."""
+_PROCESSES_KEPT = 64
 
 
 def incarnations(chain: Chain) -> list[Chain]:
@@ -27,21 +28,36 @@ def incarnations(chain: Chain) -> list[Chain]:
     return [_part(chain, number, since_ns, until_ns) for number, (since_ns, until_ns) in enumerate(pairwise(edges))]
 
 
+def note_process(chain: Chain, process: tuple[int, str, tuple[str, ...], str]) -> None:
+    """Remember an exec, (time_ns, exe, argv, parent exe), that may have been the first of one of the containers."""
+    known = sorted({*chain.processes, process})
+    if len(known) > _PROCESSES_KEPT:
+        edges = [0, *_bounds(chain), 2**63]
+        lives = ([p for p in known if since_ns <= p[0] < until_ns] for since_ns, until_ns in pairwise(edges))
+        firsts = [life[0] for life in lives if life]
+        known = sorted({*firsts[-_PROCESSES_KEPT // 2 :], *known[-_PROCESSES_KEPT // 2 :]})
+    chain.processes = tuple(known)
+
+
 def _bounds(chain: Chain) -> list[int]:
+    """When each container but the first began."""
     bounds: list[int] = []
-    removed_ns: int | None = None
-    created: dict[str, int] = {}
+    begun_ns = removed_ns = 0
+    told: dict[str, int] = {}
     for sighting in chain.sightings:
         if sighting.stage == "removed":
             removed_ns = sighting.time_ns
         elif sighting.stage == "create":
-            last_ns = created.get(sighting.source)
-            if removed_ns is not None and created:
+            # What one source has told of a container, another may tell a moment later; by itself it tells it once.
+            known_ns = told.get(sighting.source, begun_ns)
+            is_far = sighting.time_ns - known_ns > _ONE_CREATE_NS
+            is_after = removed_ns > known_ns
+            if told and (is_far or is_after if sighting.source in told else is_far and is_after):
                 bounds.append(max(removed_ns + 1, sighting.time_ns - _BEFORE_CREATE_NS))
-            elif last_ns is not None and sighting.time_ns - last_ns > _ONE_CREATE_NS:
-                bounds.append(sighting.time_ns - _BEFORE_CREATE_NS)
-            removed_ns = None
-            created[sighting.source] = sighting.time_ns
+                told.clear()
+            if not told:
+                begun_ns = sighting.time_ns
+            told[sighting.source] = sighting.time_ns
     return bounds
 
 
@@ -49,7 +65,7 @@ def _part(chain: Chain, number: int, since_ns: int, until_ns: int) -> Chain:
     sightings = tuple(s for s in chain.sightings if since_ns <= s.time_ns < until_ns)
     actions = tuple(a for a in chain.actions if since_ns <= a.time_ns < until_ns)
     times = [s.time_ns for s in sightings] + [a.time_ns for a in actions]
-    first = chain.first_process
+    processes = [process for process in chain.processes if since_ns <= process[0] < until_ns]
     return msgspec.structs.replace(
         chain,
         key=f"{chain.key}#{number}",
@@ -58,5 +74,5 @@ def _part(chain: Chain, number: int, since_ns: int, until_ns: int) -> Chain:
         sessions=tuple(s for s in chain.sessions if since_ns <= s.time_ns < until_ns),
         claims=tuple(c for c in chain.claims if c.time_ns == 0 or since_ns <= c.time_ns < until_ns),
         first_seen_ns=min(times, default=chain.first_seen_ns),
-        first_process=first if first is not None and since_ns <= first[0] < until_ns else None,
+        first_process=min(processes, default=None),
     )

@@ -17,7 +17,7 @@ def judged_chains(directory: Directory) -> tuple[list[Chain], dict[str, int]]:
     for cluster in directory.states.values():
         with_ids: dict[tuple[str | None, str | None, str | None], list[Chain]] = {}
         in_pods: set[tuple[str | None, str | None]] = set()
-        for chain in directory.chains():
+        for chain in directory.wholes():
             if chain.cluster != cluster.name:
                 continue
             if chain.pod_name is None and chain.pod_uid is None:
