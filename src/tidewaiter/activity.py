@@ -62,11 +62,9 @@ class Activity:
                 chain = self.directory.pod_chain(event)
             if chain is None:
                 return self.wait(event)
-        return self._exec(chain, event)
+        return "irrelevant" if chain.is_settled else self._exec(chain, event)
 
     def _exec(self, chain: Chain, event: ProcessExec) -> Outcome:
-        if chain.is_settled:
-            return "irrelevant"
         time_ns = event.time_ns or 0
         self.directory.identify(chain, event)
         chain.see(time_ns)
@@ -103,7 +101,7 @@ class Activity:
             return "irrelevant"
         chain = self._actor(event)
         if chain is not None:
-            return self._flow(chain, event, action)
+            return "irrelevant" if chain.is_settled else self._flow(chain, event, action)
         if event.container_id_prefix is not None:
             return self.wait(event) if row_of(action, self.policy) is not None else self._glimpse(event)
         cluster = self.directory.cluster(event.cluster)
@@ -116,8 +114,6 @@ class Activity:
         return self.wait(event)
 
     def _flow(self, chain: Chain, event: NetworkFlow, action: Action) -> Outcome:
-        if chain.is_settled:
-            return "irrelevant"
         self.directory.identify(chain, event)
         chain.see(action.time_ns)
         return self._act(chain, action)
@@ -219,27 +215,29 @@ class Activity:
         self._is_resolving = False
 
     def _last_resort(self, event: Event) -> Outcome:
-        """An event's time is up: what is known by now decides; its pod may be known by name; else sight of it is
-        lost."""
+        """An event's time is up: what is known by now of its process or its pod decides, else sight of it is lost."""
         if not isinstance(event, ProcessExec | NetworkFlow):
             return "unattributed"
-        if event.pod is None:
-            found = None
-            if event.container_id_prefix is None:
-                found = likely_chain_of_process(self.directory, event, self.policy.clock_skew_ns)
-            if found is None:
-                return "unattributed"
-            if isinstance(event, ProcessExec):
-                return self._exec(found, event)
-            return self._flow(found, event, self._connection(event))
+        if event.pod is not None:
+            return self._act_in_named_pod(event, event.pod)
+        if event.container_id_prefix is not None:
+            return "unattributed"
+        chain = likely_chain_of_process(self.directory, event, self.policy.clock_skew_ns)
+        if chain is None or chain.is_settled:
+            return "unattributed" if chain is None else "irrelevant"
+        if isinstance(event, ProcessExec):
+            return self._exec(chain, event)
+        return self._flow(chain, event, self._connection(event))
+
+    def _act_in_named_pod(self, event: ProcessExec | NetworkFlow, pod: Pod) -> Outcome:
         cluster = self.directory.cluster(event.cluster)
-        if not cluster.records_of(event.pod.namespace, event.pod.name, event.pod.uid):
+        if not cluster.records_of(pod.namespace, pod.name, pod.uid):
             return "unattributed"
         chain = self.directory.pod_chain(event)
         if isinstance(event, ProcessExec):
             return self._exec(chain, event) if chain is not None else "unattributed"
         action = self._connection(event)
-        return self._act(chain, action) if chain is not None else self._act_in_pod(cluster, event.pod, action)
+        return self._act(chain, action) if chain is not None else self._act_in_pod(cluster, pod, action)
 
     # ------------------------------------------------------------------------------------------ who did it
 

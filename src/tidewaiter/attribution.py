@@ -66,11 +66,6 @@ class Directory:
             state = cluster.nodes[name] = NodeState(cluster.name, name, {name} if name else set())
         return state
 
-    def only_node(self, cluster: ClusterState) -> NodeState | None:
-        """The named node of a cluster, where there is one only: what names no node is on it."""
-        named = [state for state in unique_nodes(cluster) if state.name]
-        return named[0] if len(named) == 1 else None
-
     def find_prefix(self, cluster: str, prefix: str) -> list[Chain]:
         """All chains of a cluster whose full id begins with `prefix` (12 or more hex characters)."""
         entry = self._by_prefix.get(cluster, {}).get(prefix[:_PREFIX])
@@ -178,7 +173,7 @@ class Directory:
         """All chains that have an id, as they are judged: what a stream without a node told of an id that somebody
         chose belongs to the chain of that id on the only named node."""
         for cluster in self.states.values():
-            only, nodeless = self.only_node(cluster), cluster.nodes.get(NODELESS)
+            only, nodeless = cluster.only_node(), cluster.nodes.get(NODELESS)
             here, there = (only.chains, nodeless.chains) if only is not None and nodeless is not None else ({}, {})
             shared = here.keys() & there.keys()
             for node in unique_nodes(cluster):

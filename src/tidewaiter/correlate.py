@@ -87,7 +87,7 @@ class Correlator:
             NetworkFlow: self.activity.network_flow,
             Tick: self._tick,
         }
-        activity.refile = self._file
+        activity.refile = lambda event: self._handlers[type(event)](event)
 
     def feed(self, event: Event) -> Outcome:
         """File one event; what became of it."""
@@ -95,14 +95,11 @@ class Correlator:
             return "expired"
         if event.node is not None and event.node not in self.directory.cluster(event.cluster).nodes:
             self.directory.node(self.directory.cluster(event.cluster), event.node)
-        outcome = self._file(event)
+        outcome = self._handlers[type(event)](event)
         self._since_sweep += 1
         if self._since_sweep >= _SWEEP_EVERY:
             self.sweep()
         return outcome
-
-    def _file(self, event: Event) -> Outcome:
-        return self._handlers[type(event)](event)
 
     def _tick(self, event: Tick) -> Outcome:
         # Whoever ticks knows how far all streams are read; from then on single events do not move the time.

@@ -38,11 +38,11 @@ def likely_chain_of_process(directory: Directory, event: ProcessExec | NetworkFl
     """The same for a record whose time is up: what no node is named for is on the only node."""
     found = chain_of_process(directory, event, skew_ns)
     cluster = directory.cluster(event.cluster)
-    only = directory.only_node(cluster)
-    if found is not None or only is None:
+    only = cluster.only_node() if found is None else None
+    if only is None:
         return found
-    own, nodeless = cluster.nodes.get(event.node or NODELESS), cluster.nodes.get(NODELESS)
-    return _holder(directory, cluster, nodeless if own is only else only, event, skew_ns)
+    is_there = event.node is not None and cluster.nodes.get(event.node) is only
+    return _holder(directory, cluster, cluster.nodes.get(NODELESS) if is_there else only, event, skew_ns)
 
 
 def take_back(directory: Directory, node: NodeState, pid: int, chain: Chain, skew_ns: int) -> list[Chain]:
