@@ -143,6 +143,7 @@ class TestSkipper:
             ("tetragon", tetragon(QUIET[:15])),
             ("tetragon", tetragon(QUIET[:31])),
             ("tetragon", tetragon(QUIET[:15], pod={"name": "p", "container": {"id": f"containerd://{QUIET}"}})),
+            ("tetragon", tetragon(QUIET[:15], pod={"name": "p", "container": {"id": f"docker://{QUIET[:20]}"}})),
             ("tetragon", compact({"process_exec": {"process": {"pid": 1, "binary": "/sbin/init"}}, "time": TIME})),
             ("falco", falco(QUIET[:12])),
             ("falco", falco(QUIET[:12]).replace(b'":', b'": ')),
@@ -197,6 +198,14 @@ class TestSkipper:
         assert not skips("laurel", laurel(twin), settled)
         assert not skips("tetragon", tetragon(QUIET[:15]), settled)
         assert not skips("laurel", laurel(twin), settled | {QUIET[:12].encode()})
+
+    def test_only_what_stands_before_the_id_itself_is_its_scheme(self) -> None:
+        """`://` in the next member is that member's own."""
+        bare = tetragon(QUIET[:15]).replace(
+            b'"docker":"' + QUIET[:15].encode(), b'"docker":"","x":"a://' + QUIET.encode()
+        )
+        assert QUIET.encode() in bare
+        assert not skips("tetragon", bare)
 
     def test_words_alone_decide_where_there_are_no_keys(self) -> None:
         """A record that holds none of one group has nothing to say."""

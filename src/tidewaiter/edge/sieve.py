@@ -184,12 +184,13 @@ def _is_plain(data: bytes, start: int, end: int) -> bool:
 
 def _quiet_id(quiet: Container[bytes]) -> Callable[[bytes, int, int, int], bool]:
     def is_quiet(data: bytes, start: int, at: int, end: int) -> bool:
-        stop = find(data, b'"', at, end)
-        name = data[at:stop] if stop > at else b""
-        scheme = name.find(b"://", 0, _LONGEST_SCHEME)
-        if scheme > 0:
-            name = name[scheme + 3 :]
-        return name in quiet if len(name) == _FULL else len(name) >= _SHORT and name[:_SHORT] in quiet
+        scheme = data.find(b"://", at, at + _LONGEST_SCHEME)
+        if scheme >= 0 and find(data, b'"', at, scheme) < 0:
+            at = scheme + 3
+        if data[at : at + _FULL] in quiet and data[at + _FULL : at + _FULL + 1] == b'"':
+            return True
+        length = find(data, b'"', at, end) - at
+        return length >= _SHORT and length != _FULL and data[at : at + _SHORT] in quiet
 
     return is_quiet
 
