@@ -345,7 +345,6 @@ def test_container_that_began_to_misbehave_is_not_given_up_before_idle_ones() ->
     assert cid("c1") in {chain.container_id for chain in engine.directory.chains()}
 
 
-@pytest.mark.xfail(strict=True, reason="the list of containers by pod keeps those that were given up")
 def test_what_was_given_up_is_not_kept_elsewhere() -> None:
     """A container that was given up takes no more memory."""
     engine = Engine(DEFAULT_POLICY, AN0691, chains_cap=3)

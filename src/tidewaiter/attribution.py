@@ -98,6 +98,8 @@ class Directory:
         self.count -= 1
         if chain.pod_name is not None and chain in self._by_pod.get(chain.pod_name, ()):
             self._by_pod[chain.pod_name].remove(chain)
+            if not self._by_pod[chain.pod_name]:
+                del self._by_pod[chain.pod_name]
         if chain.container_id is None or not is_full_id(chain.container_id):
             return
         bucket = self._by_prefix[chain.cluster]
