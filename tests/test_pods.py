@@ -2,8 +2,6 @@
 
 from itertools import permutations
 
-import pytest
-
 from made_events import (
     asked,
     attack,
@@ -75,9 +73,6 @@ def test_restart_in_one_place_gets_the_words_of_its_time() -> None:
         assert starts[cid("a")] < starts[cid("b")]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="what was told of the place counts as the first process of every container in it"
-)
 def test_first_process_of_a_restart_is_its_own() -> None:
     """A process told by pod, of the container before, is not the first of the one after."""
     pod = pod_of("web", "c")

@@ -76,12 +76,14 @@ def _shared(siblings: list[Chain], told_by_pod: list[Chain]) -> Iterable[Chain]:
         for told in told_by_pod:
             if not _may_be_one(told, chain):
                 continue
+            first = told.first_process
             part = msgspec.structs.replace(
                 told,
                 sightings=tuple(s for s in told.sightings if since_ns <= s.time_ns < until_ns),
                 actions=tuple(a for a in told.actions if since_ns <= a.time_ns < until_ns),
                 sessions=tuple(s for s in told.sessions if since_ns <= s.time_ns < until_ns),
                 first_seen_ns=None,
+                first_process=first if first is not None and since_ns <= first[0] < until_ns else None,
             )
             whole.absorb(part)
         yield whole
