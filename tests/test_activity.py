@@ -214,7 +214,6 @@ def test_flow_of_another_pod_counts_for_nobody_here() -> None:
     assert run.summary.outcomes["unattributed"] == 1
 
 
-@pytest.mark.xfail(strict=True, reason="of a pod nobody knows, only the 48 flows that are kept are moved")
 def test_every_flow_of_a_pod_nobody_knows_is_unattributed() -> None:
     """Sight lost of a hundred records is counted a hundred times."""
     flows = [connected(9 + number, None, port=1000 + number, pod=pod_of("other")) for number in range(100)]
@@ -408,7 +407,6 @@ def test_attack_is_an_alert() -> None:
     assert hunted(attack()).only.verdict == "alert"
 
 
-@pytest.mark.xfail(strict=True, reason="sessions known by pod have no cap")
 def test_sessions_known_by_pod_are_bounded() -> None:
     """As those of a container."""
     engine = Engine(DEFAULT_POLICY, AN0691)

@@ -162,7 +162,6 @@ def test_name_that_containerd_created_is_an_origin_where_no_other_is_shown() -> 
 OTHER = "zz.example/x:1"
 
 
-@pytest.mark.xfail(strict=True, reason="of two specs of one pod name the smaller text stays, for both pods")
 def test_spec_of_an_earlier_pod_of_that_name_vouches_for_nothing() -> None:
     """A StatefulSet's pod comes again with another image, in an audit log that tells no uid."""
     events = [
@@ -174,7 +173,6 @@ def test_spec_of_an_earlier_pod_of_that_name_vouches_for_nothing() -> None:
     assert shown(events).trust.state == "untrusted"
 
 
-@pytest.mark.xfail(strict=True, reason="of two specs of one pod the smaller text stays")
 def test_spec_before_the_image_was_patched_vouches_for_nothing() -> None:
     """`kubectl set image pod/web c=..` changes a pod in place: the container was asked for by the later spec."""
     events = [

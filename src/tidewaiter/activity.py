@@ -151,11 +151,7 @@ class Activity:
             record = self.directory.cluster(event.cluster).pod(event.pod) if event.pod is not None else None
             if record is None:
                 return self.wait(event)
-            session = self._session(event)
-            known = record.sessions.get(repr(session.order))
-            if known is None or session.time_ns < known.time_ns:
-                record.sessions[repr(session.order)] = session
-            return "used" if known is None else "duplicate"
+            return "used" if record.attach(self._session(event)) else "duplicate"
         if event.pid is not None:
             self.learn_pid(event, event.pid, event.time_ns or 0, chain)
         if not event.command and event.user is None:

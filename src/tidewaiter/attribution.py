@@ -142,7 +142,7 @@ class Directory:
             return False
         known = {chain.pod_container for chain in chains}
         return all(
-            known.issuperset(record.containers)
+            known.issuperset(record.container_names)
             for chain in chains
             for record in self.states[chain.cluster].records_of(chain.pod_namespace, chain.pod_name, chain.pod_uid)
         )

@@ -8,9 +8,10 @@ import msgspec
 from tidewaiter.alert import CreatedBy, Evidence, PulledBy, Workload, format_time
 from tidewaiter.attribution import Directory, node_name
 from tidewaiter.chain import Action, Chain, Session
-from tidewaiter.cluster import ClusterState, PodRecord, WorkloadRecord
+from tidewaiter.cluster import ClusterState
 from tidewaiter.event import PodContainer, User
 from tidewaiter.identity import Declared, IdentityGraph
+from tidewaiter.objects import PodRecord, WorkloadRecord
 from tidewaiter.policy import Subject, TrustPolicy
 from tidewaiter.resolve import Provenance, provenance
 
@@ -78,13 +79,11 @@ def gather(chain: Chain, directory: Directory, graph: IdentityGraph, policy: Tru
     pods = cluster.records_of(chain.pod_namespace, chain.pod_name, chain.pod_uid)
     _place_from(chain, pods)
     found = provenance(chain, pods, directory, graph, policy)
-    spec = next((p.containers[chain.pod_container] for p in pods if chain.pod_container in p.containers), None)
-    debugger = next((p.debug_users[chain.pod_container] for p in pods if chain.pod_container in p.debug_users), None)
+    spec = found.spec.container if found.spec is not None else None
+    debugger = found.spec.debugger if found.spec is not None else None
     asked = min((p for p in pods if p.time_ns), key=lambda p: p.time_ns or 0, default=None)
     owners = _owners(pods, cluster)
-    sessions = {repr(s.order): s for p in pods for s in p.sessions.values()} | {
-        repr(s.order): s for s in chain.sessions
-    }
+    sessions = {repr(s.order): s for p in pods for s in p.sessions} | {repr(s.order): s for s in chain.sessions}
     config = found.image.config_digest if found.config_proof in ("proven", "by_name") else None
     return Case(
         chain=chain,
@@ -100,7 +99,7 @@ def gather(chain: Chain, directory: Directory, graph: IdentityGraph, policy: Tru
         host_pid=chain.host_pid or any(p.host_pid for p in pods),
         sessions=tuple(sorted(sessions.values(), key=lambda s: (s.time_ns, s.order))),
         actions=tuple(a for a in chain.actions if _is_its_own(a, chain, directory)),
-        pod_actions=tuple(sorted((a for p in pods for a in p.actions.values()), key=lambda a: a.order)),
+        pod_actions=tuple(sorted((a for p in pods for a in p.actions), key=lambda a: a.order)),
         pod_actions_omitted=sum(p.actions_omitted for p in pods),
         asked_ns=asked.time_ns if asked is not None else None,
         created_by=_creator(chain, pods, owners, debugger),

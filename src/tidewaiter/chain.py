@@ -109,6 +109,17 @@ class Session(msgspec.Struct, frozen=True, gc=False):
         return ("", self.time_ns, " ".join(self.command))
 
 
+def attached(sessions: tuple[Session, ...], new: Session, room: int = 1) -> tuple[tuple[Session, ...], bool]:
+    """(the sessions with one more, whether it was new). Of several records of one session the earliest stays.
+
+    `room`: for how many containers there must be place.
+    """
+    told = [known for known in sessions if known.order == new.order]
+    best = min((*told, new), key=lambda item: (item.time_ns, item.stream, item.offset, repr(item)))
+    grown = sorted((*(known for known in sessions if known not in told), best), key=lambda s: (s.time_ns, s.order))
+    return tuple(grown[: _SESSIONS_KEPT * room]), not told
+
+
 class _Ordered(Protocol):
     @property
     def order(self) -> tuple[Any, ...]: ...
@@ -249,11 +260,11 @@ class Chain(msgspec.Struct):
         return not duplicate and (given_up is None or self._give_up(given_up))
 
     def _give_up(self, action: Action) -> bool:
-        fingerprint = int.from_bytes(blake2b(repr(action.order).encode(), digest_size=8).digest(), "big")
-        if fingerprint in self.given_up:
+        mark = fingerprint(action)
+        if mark in self.given_up:
             return False
         if len(self.given_up) < _GIVEN_UP_KEPT:
-            self.given_up = (*self.given_up, fingerprint)
+            self.given_up = (*self.given_up, mark)
         self.actions_omitted += 1
         return True
 
@@ -289,15 +300,9 @@ class Chain(msgspec.Struct):
         self.name = _smaller(self.name, name)
 
     def attach(self, session: Session) -> bool:
-        """Add a session. Gives back whether it was new; of several records of one, the earliest stays."""
-        for at, known in enumerate(self.sessions):
-            if known.order == session.order:
-                if (session.time_ns, session.offset) < (known.time_ns, known.offset):
-                    self.sessions = (*self.sessions[:at], session, *self.sessions[at + 1 :])
-                return False
-        grown = sorted((*self.sessions, session), key=lambda item: (item.time_ns, item.order))
-        self.sessions = tuple(grown[: _SESSIONS_KEPT * self._room])
-        return True
+        """Add a session. Gives back whether it was new."""
+        self.sessions, is_new = attached(self.sessions, session, self._room)
+        return is_new
 
     def absorb(self, other: "Chain") -> None:
         """Take in all that was kept of the same container under another key or node."""
@@ -337,6 +342,11 @@ class Chain(msgspec.Struct):
         if other.first_process is not None:
             self.first_process = min(self.first_process or other.first_process, other.first_process)
         self.processes = tuple(sorted({*self.processes, *other.processes}))[-128:]
+
+
+def fingerprint(action: Action) -> int:
+    """A number that stands for the action, the same in every run."""
+    return int.from_bytes(blake2b(repr(action.order).encode(), digest_size=8).digest(), "big")
 
 
 def _by_order(action: Action) -> tuple[Any, ...]:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from tidewaiter.activity import Activity, Outcome
 from tidewaiter.attribution import Directory, lasting_key
 from tidewaiter.chain import Chain
-from tidewaiter.cluster import ClusterState, PodRecord, is_human, shared_spec
+from tidewaiter.cluster import ClusterState
 from tidewaiter.event import (
     ContainerCreate,
     ContainerEvent,
@@ -32,6 +32,7 @@ from tidewaiter.event import (
     WorkloadCreate,
 )
 from tidewaiter.identity import IdentityGraph
+from tidewaiter.objects import PodRecord, Spec, is_human, own, shared_spec
 from tidewaiter.policy import TrustPolicy
 from tidewaiter.provenance import learn_facts, learn_name, learn_pull, runtime_told
 
@@ -144,16 +145,10 @@ class Correlator:
 
     def _workload_create(self, event: WorkloadCreate) -> Outcome:
         record = self.directory.cluster(event.cluster).workload(event.kind, event.namespace, event.name)
-        record.owner_kind = event.owner_kind or record.owner_kind
-        record.owner_name = event.owner_name or record.owner_name
+        own(record, event.owner_kind, event.owner_name)
         is_change = event.user is not None and record.change(event.time_ns or 0, event.user)
-        rank = (event.user is None, event.time_ns or 0)
-        if record.time_ns is not None and rank >= (record.user is None, record.time_ns):
-            return "used" if is_change else "duplicate"
-        record.uid = event.uid or record.uid
-        record.user, record.time_ns = event.user, event.time_ns or 0
-        record.source, record.stream, record.offset = event.where.source, event.where.stream, event.where.offset
-        return "used"
+        is_best = record.asked(event.time_ns or 0, event.where, event.user)
+        return "used" if is_best or is_change else "duplicate"
 
     def _pod_create(self, event: PodCreate) -> Outcome:
         cluster = self.directory.cluster(event.cluster)
@@ -164,15 +159,10 @@ class Correlator:
         if not is_debug or record.time_ns is None:
             record.asked(event.time_ns or 0, event.where, None if is_debug else event.user)
         for container in event.containers:
-            known = record.containers.get(container.name)
-            if known is None or repr(container) < repr(known):
-                record.containers[container.name] = shared_spec(container)
-            if container.kind == "ephemeral" and event.user is not None and is_human(event.user.name):
-                known_user = record.debug_users.get(container.name, event.user)
-                record.debug_users[container.name] = min(known_user, event.user, key=repr)
-        record.owner_kind = record.owner_kind or event.owner_kind
-        record.owner_name = record.owner_name or event.owner_name
-        record.owner_uid = record.owner_uid or event.owner_uid
+            is_by_human = event.user is not None and is_human(event.user.name)
+            debugger = event.user if container.kind == "ephemeral" and is_by_human else None
+            cluster.evicted += record.specify(Spec(event.time_ns or 0, shared_spec(container), debugger))
+        own(record, event.owner_kind, event.owner_name)
         record.host_pid = record.host_pid or event.host_pid
         record.host_network = record.host_network or event.host_network
         self._assign(cluster, record, event.assigned_node)
@@ -188,11 +178,10 @@ class Correlator:
         if event.assigned_node is not None:
             for address in event.host_ips:
                 cluster.host_addresses[address] = event.assigned_node
-        if not record.host_network:
-            for address in event.ips:
-                if address not in event.host_ips:
-                    cluster.learn_address(address, event.time_ns or 0, f"pod:{record.key}")
-                    self.activity.resolve(f"ip:{event.cluster}/{address}", self.activity.refile)
+        for address in event.ips:
+            if address not in event.host_ips:
+                cluster.learn_address(address, event.time_ns or 0, f"pod:{record.key}")
+                self.activity.resolve(f"ip:{event.cluster}/{address}", self.activity.refile)
         return "used"
 
     def _assign(self, cluster: ClusterState, record: PodRecord, node: str | None) -> None:

@@ -6,8 +6,9 @@ import msgspec
 
 from tidewaiter.attribution import Directory
 from tidewaiter.chain import Chain
-from tidewaiter.cluster import ClusterState, PodRecord
+from tidewaiter.cluster import ClusterState
 from tidewaiter.incarnation import incarnations
+from tidewaiter.objects import PodRecord
 
 
 def judged_chains(directory: Directory) -> tuple[list[Chain], dict[str, int]]:
@@ -95,21 +96,35 @@ def _only_in_spec(
     """Pods that did something, but none of whose containers anybody named: the spec's containers stand for them."""
     for keys in list(cluster.pods_by_name.values()):
         records = [cluster.pods[key] for key in keys if key in cluster.pods]
-        actions = [action for record in records for action in record.actions.values()]
+        actions = [action for record in records for action in record.actions]
         if not actions or any((record.namespace, record.name) in in_pods for record in records):
             continue
-        told = [record for record in records if record.containers]
+        told = [record for record in records if record.specs]
         if not told:
-            for action in actions:
-                lost[action.source] = lost.get(action.source, 0) + 1
+            for record in records:
+                for source, flows in record.flows_by_source().items():
+                    lost[source] = lost.get(source, 0) + flows
+        times = sorted({action.time_ns for action in actions})
         for record in told:
-            for name in sorted(record.containers):
-                yield _from_spec(cluster, record, name)
+            for name in record.container_names:
+                for number, seen_ns in enumerate(_first_acts(record, name, times)):
+                    yield _from_spec(cluster, record, name, number, seen_ns)
 
 
-def _from_spec(cluster: ClusterState, record: PodRecord, name: str) -> Chain:
+def _first_acts(record: PodRecord, name: str, times: list[int]) -> Iterable[int]:
+    """For each image that was asked for: when the pod first did something under it."""
+    specs = [spec for spec in record.specs if spec.container.name == name]
+    first: dict[str | None, int] = {}
+    for time_ns in times:
+        asked = [spec for spec in specs if spec.time_ns <= time_ns] or specs[:1]
+        first.setdefault(asked[-1].container.image, time_ns)
+    return first.values()
+
+
+def _from_spec(cluster: ClusterState, record: PodRecord, name: str, number: int, seen_ns: int) -> Chain:
+    key = f"pod:{record.uid or f'{record.namespace}/{record.name}'}/{name}"
     return Chain(
-        key=f"pod:{record.uid or f'{record.namespace}/{record.name}'}/{name}",
+        key=f"{key}#{number}" if number else key,
         cluster=cluster.name,
         node=record.node or "",
         pod_namespace=record.namespace,
@@ -117,5 +132,5 @@ def _from_spec(cluster: ClusterState, record: PodRecord, name: str) -> Chain:
         pod_uid=record.uid,
         pod_container=name,
         service_account=record.service_account,
-        first_seen_ns=record.time_ns,
+        first_seen_ns=seen_ns,
     )

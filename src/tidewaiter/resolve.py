@@ -8,10 +8,10 @@ import msgspec
 from tidewaiter.alert import Consistency, ImageIdentity
 from tidewaiter.attribution import Directory
 from tidewaiter.chain import Chain, Claim
-from tidewaiter.cluster import PodRecord
 from tidewaiter.digest import Digest
 from tidewaiter.identity import IdentityGraph
 from tidewaiter.node import VOIDING, NodeState
+from tidewaiter.objects import PodRecord, Spec
 from tidewaiter.origins import Origin, content_of, only_one, origins_of
 from tidewaiter.policy import Trust, TrustPolicy
 from tidewaiter.reference import ImageReference, reference_or_none
@@ -32,6 +32,8 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     repositories: tuple[str, ...]
     """Upstream repositories of the origins; where no pull is known, the reference's, unless it vouches for nothing."""
     reference: ImageReference | None
+    spec: Spec | None
+    """What the API server was asked to make the container from."""
     proven_digests: frozenset[Digest]
     voided: str | None
     """Why the reference in the create request vouches for nothing."""
@@ -56,7 +58,8 @@ def provenance(
     cluster = directory.states[chain.cluster]
     scopes = {f"{node.cluster}/{name}" for node in nodes for name in {node.name, *node.aliases}}
     at_ns = created_at(chain)
-    references = _references(chain, pods)
+    spec = _spec_of(chain, pods, at_ns, policy.clock_skew_ns)
+    references = _references(chain, spec)
     proven, named, claimed, conflicts = _configs(chain, references, nodes, graph, scopes, at_ns)
     config, proof = _decide(proven, named, claimed)
     # Layers prove an equal file system, not an equal image: whoever pulled those layers vouches for nothing here.
@@ -95,6 +98,7 @@ def provenance(
         origins=origins,
         repositories=vouching,
         reference=reference,
+        spec=spec,
         proven_digests=digests,
         voided=voided,
         trust=_trust(vouching, digests, policy),
@@ -102,12 +106,31 @@ def provenance(
     )
 
 
-def _references(chain: Chain, pods: list[PodRecord]) -> list[ImageReference]:
+def _spec_of(chain: Chain, pods: list[PodRecord], at_ns: int, skew_ns: int) -> Spec | None:
+    """The latest spec up to the create: a pod's images may be set anew, and another pod may come under its name.
+
+    A listing tells the spec as it is now, for the moment at which the pod was made: so a spec that names what the
+    runtime says it runs counts before others.
+    """
+    told = [spec for pod in pods for spec in pod.specs if spec.container.name == chain.pod_container]
+    told.sort(key=lambda spec: spec.order)
+    # The API server's clock may be ahead. What was asked for later than that is not what this was made from.
+    asked = [spec for spec in told if spec.time_ns <= at_ns] or [s for s in told[:1] if s.time_ns <= at_ns + skew_ns]
+    if len(asked) < 2:
+        return asked[0] if asked else None
+    run = {_name(c.image.reference) for c in chain.claims if c.image.from_runtime or c.source in _SPOKEN_BY_RUNTIME}
+    agreed = [spec for spec in asked if spec.container.image is not None and _name(spec.container.image) in run]
+    return (agreed or asked)[-1]
+
+
+def _name(text: str | None) -> str | None:
+    parsed = reference_or_none(text)
+    return parsed.name if parsed is not None else None
+
+
+def _references(chain: Chain, spec: Spec | None) -> list[ImageReference]:
     """What the container was asked to run, best first: the pod's spec, the runtime's request, a sensor's copy."""
-    texts: list[str | None] = []
-    for pod in pods:
-        spec = pod.containers.get(chain.pod_container or "")
-        texts.append(spec.image if spec is not None else None)
+    texts = [spec.container.image if spec is not None else None]
     texts += [c.image.reference for c in chain.claims if c.source in _SPOKEN_BY_RUNTIME]
     texts += [c.image.reference for c in chain.claims if c.source not in _SPOKEN_BY_RUNTIME and c.image.from_runtime]
     texts += [c.image.reference for c in chain.claims if c.source not in _SPOKEN_BY_RUNTIME]

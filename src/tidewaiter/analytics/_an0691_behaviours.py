@@ -11,7 +11,7 @@ from tidewaiter.alert import BehaviourShown, Evidence, format_time
 from tidewaiter.behaviour import describe, egress_row, exec_row, is_declared, program_names
 from tidewaiter.case import Case
 from tidewaiter.chain import BY_PID, Action, Session
-from tidewaiter.cluster import is_human
+from tidewaiter.objects import is_human
 from tidewaiter.policy import Effects, TrustPolicy
 
 FIRST_PROCESS_NS = 5_000_000_000
