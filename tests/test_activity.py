@@ -233,7 +233,6 @@ def test_flow_known_by_address_belongs_to_the_pod_that_had_it() -> None:
         assert behaviours(*order) == [f"{OUTSIDE}:443"]
 
 
-@pytest.mark.xfail(strict=True, reason="the holder of an address is decided when the flow comes")
 def test_address_used_again_does_not_depend_on_the_order() -> None:
     """The pod that had the address at the time is meant, however late that is told."""
     events = [
@@ -244,6 +243,15 @@ def test_address_used_again_does_not_depend_on_the_order() -> None:
         connected(5, None, src_ip="10.0.0.9", node=None, source="vpc_flow"),
     ]
     assert {tuple(alert.pod for alert in hunted(order).alerts) for order in permutations(events)} == {("new",)}
+
+
+def test_flow_with_a_process_id_and_an_address_is_the_containers_of_the_process() -> None:
+    """The process id says more than the address, whenever it becomes known."""
+    flow = connected(9, None, src_ip="10.0.0.9", pid=100, source="tetragon")
+    for order in permutations([*LIFE, asked(-5, "web", {"c": "ubuntu"}), placed(-4, "web", "n1", "10.0.0.9"), flow]):
+        run = hunted(order)
+        assert run.only.container_id == cid("a")
+        assert run.summary.outcomes["waiting"] == 0
 
 
 def test_flow_known_by_address_of_nobody_is_unattributed() -> None:
@@ -269,7 +277,6 @@ def test_node_address_is_no_pods() -> None:
     assert run.alerts == []
 
 
-@pytest.mark.xfail(strict=True, reason="that a pod is on the host's network must be known before its address is")
 def test_pod_on_the_hosts_network_has_no_address_in_any_order() -> None:
     """Whether the API server's or the kubelet's record comes first has no say."""
     events = [

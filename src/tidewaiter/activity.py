@@ -1,7 +1,7 @@
 """Turns what processes did (execs, connections, sessions) into actions of the chain they belong to.
 
-An event that names no known container waits (`waiting.py`) until a record names it; when its time is up it is
-`unattributed`, never taken for harmless.
+An event that names no known container waits (`waiting.py`) until a record names it; when its time is up it belongs to
+whoever had its address then, or is `unattributed`, never taken for harmless.
 """
 
 from collections.abc import Callable
@@ -107,10 +107,6 @@ class Activity:
         cluster = self.directory.cluster(event.cluster)
         if event.pod is not None and (event.pod.name or event.pod.uid):
             return self._act_in_pod(cluster, event.pod, action)
-        if event.src_ip is not None:
-            holder = cluster.holder_of(event.src_ip, action.time_ns, self.policy.clock_skew_ns)
-            if holder is not None:
-                return self._act_of_holder(cluster, holder, action)
         return self.wait(event)
 
     def _flow(self, chain: Chain, event: NetworkFlow, action: Action) -> Outcome:
@@ -174,11 +170,10 @@ class Activity:
             if len(self.directory.find_prefix(event.cluster, event.container_id_prefix)) > 1:
                 return "unattributed"
             names = (f"id:{event.cluster}/{event.container_id_prefix[:12]}", *also)
-        elif isinstance(event, NetworkFlow) and event.src_ip is not None:
-            names = (f"ip:{event.cluster}/{event.src_ip}",)
         elif isinstance(event, ProcessExec | NetworkFlow):
             names = tuple(f"pid:{event.cluster}/{event.node or NODELESS}/{pid}" for pid in process_ids(event))
-        if not names:
+        # Whose address it was may be told later: that is asked when the event's time is up.
+        if not names and not (isinstance(event, NetworkFlow) and event.src_ip is not None):
             return "unattributed"
         left = self.waiting.add(event, names)
         if left is not None:
@@ -211,14 +206,17 @@ class Activity:
         self._is_resolving = False
 
     def _last_resort(self, event: Event) -> Outcome:
-        """An event's time is up: what is known by now of its process or its pod decides, else sight of it is lost."""
+        """An event's time is up: what is known by now of its process, address or pod decides, else sight is lost."""
         if not isinstance(event, ProcessExec | NetworkFlow):
             return "unattributed"
-        if event.pod is not None:
+        if event.pod is not None and (event.pod.name or event.pod.uid):
             return self._act_in_named_pod(event, event.pod)
         if event.container_id_prefix is not None:
             return "unattributed"
         chain = likely_chain_of_process(self.directory, event, self.policy.clock_skew_ns)
+        if chain is None and isinstance(event, NetworkFlow) and event.src_ip is not None:
+            cluster = self.directory.cluster(event.cluster)
+            return self._act_of_holder(cluster, event.src_ip, self._connection(event))
         if chain is None or chain.is_settled:
             return "unattributed" if chain is None else "irrelevant"
         if isinstance(event, ProcessExec):
@@ -261,15 +259,16 @@ class Activity:
             return "unattributed"
         return "used" if record.act(action) else "duplicate"
 
-    def _act_of_holder(self, cluster: ClusterState, holder: str, action: Action) -> Outcome:
-        kind, _, key = holder.partition(":")
+    def _act_of_holder(self, cluster: ClusterState, address: str, action: Action) -> Outcome:
+        holder = cluster.holder_of(address, action.time_ns, self.policy.clock_skew_ns)
+        kind, _, key = (holder or "").partition(":")
         if kind == "pod":
             record = cluster.pods.get(key)
-            if record is None or record.host_network:
-                return "unattributed"
-            return "used" if record.act(action) else "duplicate"
+            return "unattributed" if record is None else "used" if record.act(action) else "duplicate"
         chain = self.directory.find_key(cluster, key)
-        return self._act(chain, action) if chain is not None else "unattributed"
+        if chain is None:
+            return "unattributed"
+        return "irrelevant" if chain.is_settled else self._act(chain, action)
 
     def _session(self, event: ContainerExec) -> Session:
         command = self._kept_arguments(event.command)

@@ -181,7 +181,6 @@ class Correlator:
         for address in event.ips:
             if address not in event.host_ips:
                 cluster.learn_address(address, event.time_ns or 0, f"pod:{record.key}")
-                self.activity.resolve(f"ip:{event.cluster}/{address}", self.activity.refile)
         return "used"
 
     def _assign(self, cluster: ClusterState, record: PodRecord, node: str | None) -> None:
@@ -231,7 +230,6 @@ class Correlator:
         runtime_told(event, node, self.graph, event.created_ns or event.started_ns)
         for address in event.ips:
             cluster.learn_address(address, event.created_ns or event.time_ns or 0, f"chain:{lasting_key(chain)}")
-            self.activity.resolve(f"ip:{event.cluster}/{address}", self.activity.refile)
         self.activity.learn_pid(event, event.pid, event.started_ns or event.time_ns or 0, chain)
         self.activity.touched.append(chain)
         return "used"

@@ -14,7 +14,7 @@ _END_NS = 2**63
 
 
 class WaitingRoom:
-    """Events by the names that could resolve them (`id:prefix`, `pid:node/4711`, `ip:10.0.0.7`)."""
+    """Events by the names that could resolve them (`id:prefix`, `pid:node/4711`)."""
 
     def __init__(self) -> None:
         self._events: OrderedDict[int, tuple[Event, tuple[str, ...]]] = OrderedDict()
