@@ -1,7 +1,6 @@
 """Holds what is gathered about a container before it is judged: who, where, evidence, and its place for scopes."""
 
 import msgspec
-import pytest
 
 from made_events import (
     AN0691,
@@ -120,10 +119,16 @@ def test_evidence_points_at_its_record() -> None:
     assert item.source == "containerd_journal"
 
 
-@pytest.mark.xfail(strict=True, reason="references and paths are kept as long as they come")
 def test_text_of_a_record_is_bounded() -> None:
     """A reference or a path of a megabyte does not become a record of megabytes."""
     events = [created(0, "a", "x" * 1_000_000), ran(9, "a", "curl", exe="/" + "y" * 1_000_000)]
     run = hunted(events)
     assert len(msgspec.json.encode(run.only)) < 100_000
     assert len(run.engine.snapshot()) < 100_000
+
+
+def test_name_of_a_program_at_the_end_of_an_endless_path_is_known() -> None:
+    """Of a path that is too long the end is kept: nothing hides behind a thousand folders."""
+    alert = hunted([created(0, "a", EVIL), ran(9, "a", "x", exe="/d" * 100_000 + "/curl")]).only
+    assert alert.behaviours[0].reason == "suspicious_binary"
+    assert len(alert.title) < 10_000

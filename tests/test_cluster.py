@@ -7,7 +7,7 @@ from tidewaiter import cluster as cluster_module
 from tidewaiter.chain import Action
 from tidewaiter.cluster import ClusterState
 from tidewaiter.event import Pod, PodContainer, User
-from tidewaiter.objects import PodRecord, Spec
+from tidewaiter.objects import PodRecord, Spec, ask
 
 
 def flow(number: int) -> Action:
@@ -185,12 +185,13 @@ def test_last_flows_of_a_pod_stay_too() -> None:
     assert flow(99) in record.actions
 
 
-def test_second_delivery_of_a_pods_flows_changes_no_count() -> None:
+@pytest.mark.parametrize("flows", [60, 600])
+def test_second_delivery_of_a_pods_flows_changes_no_count(flows: int) -> None:
     """Delivering everything twice changes nothing."""
     record = PodRecord("u1")
-    for number in [*range(60), *range(60)]:
-        record.act(flow(number))
-    assert record.actions_omitted == 12
+    new = [record.act(flow(number)) for number in [*range(flows), *range(flows)]]
+    assert new == [True] * flows + [False] * flows
+    assert record.actions_omitted == flows - 48
 
 
 def test_specs_of_a_pod_are_a_bounded_set() -> None:
@@ -210,6 +211,6 @@ def test_record_that_names_the_person_outranks_one_that_does_not() -> None:
     for order in (told, told[::-1]):
         record = PodRecord("u1")
         for number, (time_ns, user) in enumerate(order):
-            record.asked(time_ns, where("kubernetes_audit", number), user)
+            ask(record, time_ns, where("kubernetes_audit", number), user)
         assert record.user == User(name="alice")
         assert record.time_ns == at(2)

@@ -118,7 +118,6 @@ def test_moments_of_one_name_are_bounded_at_both_ends() -> None:
     assert times[-1] == at(99)
 
 
-@pytest.mark.xfail(strict=True, reason="the middle of a name's moments is given up, whatever it says")
 def test_moment_at_which_the_name_moved_is_never_given_up() -> None:
     """Forty containers that ran under a name do not make it forgotten that somebody here gave it."""
     state = node()

@@ -174,7 +174,6 @@ def test_pulls_outlive_the_window_but_not_the_retention() -> None:
     assert finished(fed(old, newer, *life)).only.missing[0].startswith("pull: none seen")
 
 
-@pytest.mark.xfail(strict=True, reason="repositories that a registry served have no cap")
 def test_repositories_that_a_registry_served_are_bounded() -> None:
     """Whoever asks a registry for names without end does not fill the memory."""
     pulls = [

@@ -1,8 +1,7 @@
 """Runs every scenario folder through reader and engine as `hunt` does, and holds what comes out against expect.toml.
 
 A scenario is a folder: telemetry in the shapes of real producers, `policy.yaml`, and `expect.toml`, which says what a
-careful reader of the telemetry would answer. `tests/scenarios/README.md` explains the keys. Folders below `disputed`
-are not run.
+careful reader of the telemetry would answer. `tests/scenarios/README.md` explains the keys.
 
 The laws: what is said of a container does not depend on the order in which records arrive within the lateness, on
 their being delivered twice, on how streams are cut into files, on how much is read at once, nor on the quick path.

@@ -9,20 +9,19 @@ from typing import Literal
 
 from tidewaiter.attribution import NODELESS, Directory, lasting_key
 from tidewaiter.behaviour import row_of
-from tidewaiter.chain import BY_PID, Action, Chain, Session, shared_text, shared_texts
+from tidewaiter.chain import BY_PID, Action, Chain, Session
 from tidewaiter.cluster import ClusterState
+from tidewaiter.cut import cut, is_long, readable
 from tidewaiter.event import ContainerEvent, ContainerExec, Event, NetworkFlow, Pod, ProcessExec
 from tidewaiter.incarnation import note_process
+from tidewaiter.lineage import link
 from tidewaiter.mask import mask_arguments
 from tidewaiter.policy import TrustPolicy
 from tidewaiter.processes import chain_of_process, likely_chain_of_process, process_ids, take_back
+from tidewaiter.shared import shared_path, shared_text, shared_texts, shared_user
 from tidewaiter.waiting import WaitingRoom
 
 Outcome = Literal["used", "irrelevant", "waiting", "expired", "unattributed", "duplicate", "rejected"]
-
-_ARGS_KEPT = 64
-_TEXT_KEPT = 4096
-_LINEAGE_KEPT = 64
 
 
 class Activity:
@@ -77,15 +76,15 @@ class Activity:
             source=event.where.source,
             stream=event.where.stream,
             offset=event.where.offset,
-            exe=shared_text(event.exe) if event.exe is not None else None,
+            exe=shared_path(event.exe) if event.exe is not None else None,
             args=self._kept_arguments(event.args),
             pid=event.pid,
             parent_pid=event.parent_pid,
-            parent_exe=event.parent_exe,
+            parent_exe=shared_path(event.parent_exe) if event.parent_exe is not None else None,
             is_upper_layer=bool(event.is_upper_layer),
             prefix=_shown(event),
         )
-        first = (time_ns, action.exe or "", action.args, event.parent_exe or "")
+        first = (time_ns, action.exe or "", action.args, action.parent_exe or "")
         if chain.first_process is None or first < chain.first_process:
             chain.first_process = first
         if not chain.is_unique:
@@ -130,11 +129,11 @@ class Activity:
             source=event.where.source,
             stream=event.where.stream,
             offset=event.where.offset,
-            exe=event.exe,
+            exe=shared_path(event.exe) if event.exe is not None else None,
             pid=event.pid,
             dst_ip=event.dst_ip,
             dst_port=event.dst_port,
-            dst_name=event.dst_name,
+            dst_name=shared_text(event.dst_name) if event.dst_name is not None else None,
             protocol=event.protocol,
             is_initiator_proven=event.is_initiator_proven and event.direction == "egress",
             is_refused=event.is_refused,
@@ -247,8 +246,7 @@ class Activity:
         if self._settles(chain, self.now_ns):
             return "irrelevant"
         if row_of(action, self.policy) is None:
-            if action.pid and action.parent_pid:
-                chain.lineage = tuple(sorted({*chain.lineage, (action.pid, action.parent_pid)}))[:_LINEAGE_KEPT]
+            chain.descend(link(action.time_ns, action.pid, action.parent_pid))
             return "irrelevant"
         self.touched.append(chain)
         return "used" if chain.act(action) else "duplicate"
@@ -273,17 +271,12 @@ class Activity:
     def _session(self, event: ContainerExec) -> Session:
         command = self._kept_arguments(event.command)
         where, session_id = event.where, event.native_id or event.exec_id
-        return Session(event.time_ns or 0, where.source, where.stream, where.offset, command, event.user, session_id)
+        user = shared_user(event.user) if event.user is not None else None
+        return Session(event.time_ns or 0, where.source, where.stream, where.offset, command, user, session_id)
 
     def _kept_arguments(self, args: tuple[str, ...]) -> tuple[str, ...]:
-        kept: list[str] = []
-        room = _TEXT_KEPT
-        for arg in args[:_ARGS_KEPT]:
-            if room <= 0:
-                break
-            kept.append(arg[:room])
-            room -= len(arg)
-        return shared_texts(tuple(kept) if self.keep_arguments else mask_arguments(kept))
+        told = readable(args) if is_long(args) else args
+        return shared_texts(cut(told if self.keep_arguments else mask_arguments(told)))
 
 
 def _shown(event: ContainerEvent) -> int:

@@ -13,11 +13,12 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from tidewaiter.chain import Chain, shared_text
+from tidewaiter.chain import Chain
 from tidewaiter.cluster import ClusterState
 from tidewaiter.digest import is_hex
 from tidewaiter.event import ContainerEvent
 from tidewaiter.node import NodeState
+from tidewaiter.shared import shared_text
 
 NODELESS = ""
 _FULL = 64

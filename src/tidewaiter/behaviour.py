@@ -10,6 +10,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from posixpath import basename, dirname
 
 from tidewaiter.chain import Action
+from tidewaiter.cut import follows, is_long, joined
 from tidewaiter.identity import Declared
 from tidewaiter.mask import HIDDEN, mask_arguments
 from tidewaiter.policy import TrustPolicy
@@ -90,9 +91,10 @@ def is_declared(action: Action, declared: Declared | None, probes: Iterable[Sequ
     """
     if _matches(action, declared, probes):
         return True
-    if not any(HIDDEN in arg for arg in action.args):
+    if not is_long(action.args) and not any(HIDDEN in arg for arg in action.args):
         return False
-    # What was kept of the process is masked: the declaration, masked alike, is what it can be held against.
+    # What was kept of the process was masked, and then perhaps cut: the declaration, masked alike, is what it can be
+    # held against.
     hidden = None if declared is None else Declared(*(part and mask_arguments(part) for part in _parts(declared)))
     return _matches(action, hidden, [mask_arguments(probe) for probe in probes])
 
@@ -139,7 +141,7 @@ def _same(action: Action, argv: Sequence[str]) -> bool:
     if not argv or not action.args:
         return False
     paths = {action.args[0], (action.exe or "").removesuffix(_DELETED)}
-    return any(_same_program(path, argv[0]) for path in paths) and _joined(action.args[1:]) == _joined(argv[1:])
+    return any(_same_program(path, argv[0]) for path in paths) and follows(argv[1:], action.args)
 
 
 def _same_program(path: str, declared: str) -> bool:
@@ -158,14 +160,14 @@ def _interprets(action: Action, argv: Sequence[str]) -> bool:
         return False
     name = basename((action.exe or action.args[0]).removesuffix(_DELETED))
     is_interpreter = name in _INTERPRETERS or name.startswith("python")
-    return is_interpreter and _joined(action.args[2:]) == _joined(argv[1:])
+    return is_interpreter and follows(argv[1:], action.args, 2)
 
 
 def _in_shell_string(action: Action, argv: Sequence[str]) -> bool:
     """Whether the declared `sh -c STRING` holds the action as one of its simple commands."""
     if len(argv) < 3 or argv[1] != "-c" or basename(argv[0]) not in _INTERPRETERS or not action.args:
         return False
-    wanted = _joined([basename(action.args[0]), *action.args[1:]])
+    wanted = joined([basename(action.args[0]), *action.args[1:]])
     return wanted in _simple_commands(argv[2])
 
 
@@ -183,10 +185,5 @@ def _simple_commands(text: str) -> frozenset[str]:
         if words and words[0] == "exec":
             words = words[1:]
         if words:
-            found.add(_joined([basename(words[0]), *words[1:]]))
+            found.add(joined([basename(words[0]), *words[1:]]))
     return frozenset(found)
-
-
-def _joined(args: Sequence[str]) -> str:
-    # Some producers give argv as one string: only blanks between the words can be compared.
-    return " ".join(" ".join(args).split())

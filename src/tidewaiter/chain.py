@@ -6,25 +6,25 @@ Rules
 - Nothing is decided here. What the evidence means is asked at the end, by `judge.py`.
 """
 
-from bisect import bisect_left
 from functools import lru_cache
-from hashlib import blake2b
-from typing import Any, Protocol, TypeVar
 
 import msgspec
 
+from tidewaiter import lineage, tally
+from tidewaiter.ends import insert, left_out, put
 from tidewaiter.event import ContainerEvent, ImageClaim, Pod, User, Where
+from tidewaiter.shared import bounded_image, shared_text, shared_user
 
 FIRST_KEPT = 24
 LAST_KEPT = 24
 _SAME_KEPT = 3
 """Of one and the same action (a probe every ten seconds), so many first and last occurrences stay."""
 _STAGES_KEPT = 12
+_RESTARTS_KEPT = 512
 BY_PID = -1
 """In place of a prefix's length: the container was found by a process id alone."""
 _CLAIMS_KEPT = 16
 _SESSIONS_KEPT = 24
-_GIVEN_UP_KEPT = 256
 _LIVES = 4
 """An id that somebody chose may stand for many containers: its chain keeps so many times as much."""
 
@@ -71,22 +71,18 @@ class Action(msgspec.Struct, frozen=True, gc=False):
     """How many characters of the container's id it was found by, where the record gave no more; BY_PID: none at all."""
 
     @property
-    def order(self) -> tuple[int, str, str, str, int, str, int]:
+    def order(self) -> tuple[int, str, str, str, str, int, str, int]:
         """Actions that are equal in this are one and the same, delivered twice."""
         return (
             self.time_ns,
             self.kind,
             self.source,
-            "\x1f".join(self.args) or self.exe or "",
+            "\x1f".join(self.args),
+            self.exe or "",
             self.pid or 0,
             self.dst_ip or "",
             self.dst_port or 0,
         )
-
-    @property
-    def what(self) -> tuple[str, tuple[str, ...], str | None, str | None, int | None]:
-        """What was done, whenever it was done."""
-        return (self.kind, self.args, self.exe, self.dst_ip, self.dst_port)
 
 
 class Session(msgspec.Struct, frozen=True, gc=False):
@@ -108,6 +104,11 @@ class Session(msgspec.Struct, frozen=True, gc=False):
             return (self.session_id, 0, "")
         return ("", self.time_ns, " ".join(self.command))
 
+    @property
+    def rank(self) -> tuple[int, str, str, int, str]:
+        """Of several records of one session the least in this stays."""
+        return (self.time_ns, self.source, self.stream, self.offset, repr(self.user))
+
 
 def attached(sessions: tuple[Session, ...], new: Session, room: int = 1) -> tuple[tuple[Session, ...], bool]:
     """(the sessions with one more, whether it was new). Of several records of one session the earliest stays.
@@ -115,37 +116,25 @@ def attached(sessions: tuple[Session, ...], new: Session, room: int = 1) -> tupl
     `room`: for how many containers there must be place.
     """
     told = [known for known in sessions if known.order == new.order]
-    best = min((*told, new), key=lambda item: (item.time_ns, item.stream, item.offset, repr(item)))
+    best = min((*told, new), key=lambda session: session.rank)
     grown = sorted((*(known for known in sessions if known not in told), best), key=lambda s: (s.time_ns, s.order))
     return tuple(grown[: _SESSIONS_KEPT * room]), not told
 
 
-class _Ordered(Protocol):
-    @property
-    def order(self) -> tuple[Any, ...]: ...
-    @property
-    def stream(self) -> str: ...
-    @property
-    def offset(self) -> int: ...
+def acted(actions: tuple[Action, ...], new: Action, room: int = 1) -> tuple[tuple[Action, ...], bool, list[Action]]:
+    """(the actions with one more, whether it was there already, those that were given up for it).
 
-
-_Kept = TypeVar("_Kept", bound=_Ordered)
-
-
-def insert(kept: tuple[_Kept, ...], new: _Kept, first: int, last: int) -> tuple[tuple[_Kept, ...], bool, _Kept | None]:
-    """(what is kept, whether `new` was there already, the item that was given up for it).
-
-    Items are ordered by `order`; the `first` earliest and the `last` latest stay.
+    `room`: for how many containers there must be place.
     """
-    at = bisect_left(kept, new.order, key=lambda item: item.order)
-    if at < len(kept) and kept[at].order == new.order:
-        if (new.stream, new.offset) < (kept[at].stream, kept[at].offset):
-            return (*kept[:at], new, *kept[at + 1 :]), True, None
-        return kept, True, None
-    grown = (*kept[:at], new, *kept[at:])
-    if len(grown) <= first + last:
-        return grown, False, None
-    return grown[:first] + grown[first + 1 :], False, grown[first]
+    grown, is_known = put(actions, new)
+    if is_known or len(grown) <= 2 * _SAME_KEPT * room:
+        return grown, is_known, []
+    kinds = [(a.kind, a.args, a.exe, a.dst_ip, a.dst_port) for a in grown]
+    gone = left_out(kinds, FIRST_KEPT * room, LAST_KEPT * room, _SAME_KEPT * room)
+    left = [grown[at] for at in gone]
+    for at in reversed(gone):
+        grown = (*grown[:at], *grown[at + 1 :])
+    return grown, False, left
 
 
 class Claim(msgspec.Struct, frozen=True, gc=False):
@@ -192,13 +181,15 @@ class Chain(msgspec.Struct):
     """(time_ns, exe, argv, parent exe) of the earliest exec seen in the container."""
     processes: tuple[tuple[int, str, tuple[str, ...], str], ...] = ()
     """Execs that may each have been the first of a container, where the key can stand for several; bounded."""
+    restarts: tuple[int, ...] = ()
+    """Times of starts whose sightings were given up, for the window opens with each; bounded."""
     actions: tuple[Action, ...] = ()
-    actions_omitted: int = 0
-    given_up: tuple[int, ...] = ()
-    """Fingerprints of actions that were counted as omitted, so that a second delivery is not counted again."""
+    given_up: bytes = b""
+    """Tally of the actions that were given up, so that a second delivery is not counted again."""
     sessions: tuple[Session, ...] = ()
-    lineage: tuple[tuple[int, int], ...] = ()
-    """(pid, parent pid) of processes that are no actions, to follow a session's processes through them; bounded."""
+    lineage: bytes = b""
+    """Which process started which (`lineage.py`), of processes that are no actions, to follow a session's processes
+    through them; bounded."""
     is_settled: bool = False
     """Trusted and old enough that late records cannot change it: its actions are no longer kept."""
     checked_ns: int = 0
@@ -222,12 +213,18 @@ class Chain(msgspec.Struct):
     @property
     def starts_ns(self) -> tuple[int, ...]:
         """Times of all starts seen, ascending."""
-        return tuple(sighting.time_ns for sighting in self.sightings if sighting.stage == "start")
+        shown = tuple(sighting.time_ns for sighting in self.sightings if sighting.stage == "start")
+        return tuple(sorted((*shown, *self.restarts))) if self.restarts else shown
 
     @property
     def creates_ns(self) -> tuple[int, ...]:
         """Times of all creates seen, ascending."""
         return tuple(sighting.time_ns for sighting in self.sightings if sighting.stage == "create")
+
+    @property
+    def actions_omitted(self) -> int:
+        """How many actions were given up; of more than a thousand an estimate."""
+        return tally.count(self.given_up)
 
     def see(self, time_ns: int) -> None:
         """The container existed at this time."""
@@ -243,34 +240,41 @@ class Chain(msgspec.Struct):
     def _keep(self, sighting: Sighting) -> bool:
         # Bounded for each stage by itself: a container that starts over and over keeps its create.
         alike = tuple(known for known in self.sightings if known.stage == sighting.stage)
-        kept, duplicate, _ = insert(alike, sighting, _STAGES_KEPT * self._room, _STAGES_KEPT * self._room)
+        kept, duplicate, given_up = insert(alike, sighting, _STAGES_KEPT * self._room, _STAGES_KEPT * self._room)
         others = (known for known in self.sightings if known.stage != sighting.stage)
         self.sightings = tuple(sorted((*others, *kept), key=lambda known: known.order))
+        if given_up is not None and given_up.stage == "start":
+            self._restart(given_up.time_ns)
         return not duplicate
+
+    def _restart(self, *times_ns: int) -> None:
+        known = sorted({*self.restarts, *times_ns})
+        self.restarts = (*known[:_RESTARTS_KEPT], *known[_RESTARTS_KEPT:][-_RESTARTS_KEPT:])
 
     def act(self, action: Action) -> bool:
         """Add an action. Gives back whether it was new."""
-        room = self._room
-        alike = tuple(known for known in self.actions if known.what == action.what)
-        trimmed, duplicate, given_up = insert(alike, action, _SAME_KEPT * room, _SAME_KEPT * room)
-        if given_up is not None:
-            self.actions = tuple(sorted((*(a for a in self.actions if a.what != action.what), *trimmed), key=_by_order))
-        else:
-            self.actions, duplicate, given_up = insert(self.actions, action, FIRST_KEPT * room, LAST_KEPT * room)
-        return not duplicate and (given_up is None or self._give_up(given_up))
+        self.actions, is_known, left = acted(self.actions, action, self._room)
+        # Each is noted, also where the first was known.
+        return not is_known and all([self._give_up(one) for one in left])
 
     def _give_up(self, action: Action) -> bool:
-        mark = fingerprint(action)
-        if mark in self.given_up:
-            return False
-        if len(self.given_up) < _GIVEN_UP_KEPT:
-            self.given_up = (*self.given_up, mark)
-        self.actions_omitted += 1
-        return True
+        self.given_up, is_new = tally.note(self.given_up, action.order)
+        return is_new
+
+    def descend(self, links: bytes) -> None:
+        """Take in which processes started which, those that are no actions (`lineage.py`)."""
+        self.lineage = lineage.union(self.lineage, links)
+        if lineage.is_over(self.lineage):
+            self.lineage = lineage.thinned(self.lineage, (action.parent_pid for action in self.actions))
+
+    def settle(self) -> None:
+        """Nothing that it does matters any more."""
+        self.is_settled = True
+        self.actions, self.lineage = (), b""
 
     def claim(self, source: str, image: ImageClaim, time_ns: int = 0) -> None:
         """Take in what a source said about the image, once."""
-        new = _shared_claim(Claim(source, image, time_ns))
+        new = _claim(source, bounded_image(image), time_ns)
         if new not in self.claims:
             self.claims = tuple(sorted((*self.claims, new), key=repr))[: _CLAIMS_KEPT * self._room]
 
@@ -295,6 +299,11 @@ class Chain(msgspec.Struct):
             known = (self.workload_kind or "", self.workload) if self.workload is not None else pair
             self.workload_kind, self.workload = min(known, pair)
 
+    def ask(self, user: User | None) -> None:
+        """Take in who had it created. Where two records disagree, the smaller text stays."""
+        if user is not None:
+            self.user = min(self.user or user, shared_user(user), key=repr)
+
     def be_called(self, name: str | None) -> None:
         """Take in the container's own name."""
         self.name = _smaller(self.name, name)
@@ -308,13 +317,15 @@ class Chain(msgspec.Struct):
         """Take in all that was kept of the same container under another key or node."""
         for sighting in other.sightings:
             self._keep(sighting)
+        if other.restarts:
+            self._restart(*other.restarts)
         for action in other.actions:
             self.act(action)
         for claim in other.claims:
             self.claim(claim.source, claim.image, claim.time_ns)
         for session in other.sessions:
             self.attach(session)
-        self.actions_omitted += other.actions_omitted
+        self.given_up = tally.union(self.given_up, other.given_up)
         self.named_by = tuple(sorted({*self.named_by, *other.named_by}))
         self.place(
             Pod(
@@ -330,13 +341,13 @@ class Chain(msgspec.Struct):
         self.be_called(other.name)
         self.runtime = _smaller(self.runtime, other.runtime)
         self.runtime_namespace = _smaller(self.runtime_namespace, other.runtime_namespace)
-        self.user = self.user or other.user
+        self.ask(other.user)
         self.privileged = self.privileged or other.privileged
         self.host_root_mount = self.host_root_mount or other.host_root_mount
         self.host_pid = self.host_pid or other.host_pid
         self.is_sandbox = self.is_sandbox or other.is_sandbox
         self.dns_servers = tuple(sorted({*self.dns_servers, *other.dns_servers}))
-        self.lineage = tuple(sorted({*self.lineage, *other.lineage}))[:64]
+        self.descend(other.lineage)
         if other.first_seen_ns is not None:
             self.see(other.first_seen_ns)
         if other.first_process is not None:
@@ -344,40 +355,14 @@ class Chain(msgspec.Struct):
         self.processes = tuple(sorted({*self.processes, *other.processes}))[-128:]
 
 
-def fingerprint(action: Action) -> int:
-    """A number that stands for the action, the same in every run."""
-    return int.from_bytes(blake2b(repr(action.order).encode(), digest_size=8).digest(), "big")
-
-
-def _by_order(action: Action) -> tuple[Any, ...]:
-    return action.order
-
-
 def _smaller(known: str | None, told: str | None) -> str | None:
     if told is None or known == told:
         return known
     # Many containers share a namespace, a workload, a runtime: one text for all of them.
-    return shared_text(told) if known is None else min(known, told)
+    told = shared_text(told)
+    return told if known is None else min(known, told)
 
 
 @lru_cache(maxsize=16_384)
-def shared_text(text: str) -> str:
-    """The text itself, as one object for all who keep it: thousands of containers share a reference or a node."""
-    return text
-
-
-@lru_cache(maxsize=16_384)
-def shared_texts(texts: tuple[str, ...]) -> tuple[str, ...]:
-    """The texts themselves, as one object: thousands of containers run the same command."""
-    return texts
-
-
-@lru_cache(maxsize=4096)
-def shared_user(user: User) -> User:
-    """The user himself, as one object for all that he asked for."""
-    return user
-
-
-@lru_cache(maxsize=16_384)
-def _shared_claim(claim: Claim) -> Claim:
-    return claim
+def _claim(source: str, image: ImageClaim, time_ns: int) -> Claim:
+    return Claim(source, image, time_ns)

@@ -8,10 +8,11 @@ from bisect import insort
 
 import msgspec
 
-from tidewaiter.chain import Chain, shared_text
+from tidewaiter.chain import Chain
 from tidewaiter.event import Pod
 from tidewaiter.node import NodeState, Pull
 from tidewaiter.objects import PodRecord, WorkloadRecord
+from tidewaiter.shared import shared_text
 
 _PODS_KEPT = 100_000
 _WORKLOADS_KEPT = 50_000

@@ -29,12 +29,14 @@ from tidewaiter.event import (
     PodStatus,
     ProcessExec,
     Tick,
+    User,
     WorkloadCreate,
 )
 from tidewaiter.identity import IdentityGraph
-from tidewaiter.objects import PodRecord, Spec, is_human, own, shared_spec
+from tidewaiter.objects import PodRecord, Spec, ask, is_human, own, shared_spec
 from tidewaiter.policy import TrustPolicy
 from tidewaiter.provenance import learn_facts, learn_name, learn_pull, runtime_told
+from tidewaiter.shared import shared_user
 
 STAGES: dict[type[Event], str] = {
     ImagePull: "pull",
@@ -147,7 +149,7 @@ class Correlator:
         record = self.directory.cluster(event.cluster).workload(event.kind, event.namespace, event.name)
         own(record, event.owner_kind, event.owner_name)
         is_change = event.user is not None and record.change(event.time_ns or 0, event.user)
-        is_best = record.asked(event.time_ns or 0, event.where, event.user)
+        is_best = ask(record, event.time_ns or 0, event.where, event.user)
         return "used" if is_best or is_change else "duplicate"
 
     def _pod_create(self, event: PodCreate) -> Outcome:
@@ -155,12 +157,13 @@ class Correlator:
         record = cluster.pod(event.pod)
         if record is None:
             return "irrelevant"
+        # Who adds a debug container has not asked for the pod.
         is_debug = any(container.kind == "ephemeral" for container in event.containers)
-        if not is_debug or record.time_ns is None:
-            record.asked(event.time_ns or 0, event.where, None if is_debug else event.user)
+        ask(record, event.time_ns or 0, event.where, None if is_debug else event.user)
         for container in event.containers:
-            is_by_human = event.user is not None and is_human(event.user.name)
-            debugger = event.user if container.kind == "ephemeral" and is_by_human else None
+            debugger: User | None = None
+            if container.kind == "ephemeral" and event.user is not None and is_human(event.user.name):
+                debugger = shared_user(event.user)
             cluster.evicted += record.specify(Spec(event.time_ns or 0, shared_spec(container), debugger))
         own(record, event.owner_kind, event.owner_name)
         record.host_pid = record.host_pid or event.host_pid
@@ -239,7 +242,7 @@ class Correlator:
         if chain is None:
             return self.activity.wait(event)
         chain.be_called(event.name)
-        chain.user = min((user for user in (chain.user, event.user) if user is not None), key=repr, default=None)
+        chain.ask(event.user)
         chain.is_sandbox = chain.is_sandbox or event.is_sandbox
         chain.privileged = chain.privileged or bool(event.privileged)
         chain.host_root_mount = chain.host_root_mount or bool(event.host_root_mount)

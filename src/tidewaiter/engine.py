@@ -129,8 +129,7 @@ class Engine:
         pods = self.state.clusters[chain.cluster].records_of(chain.pod_namespace, chain.pod_name, chain.pod_uid)
         if not self.analytic.keeps_quiet(provenance(chain, pods, self.directory, self.state.graph, self.policy)):
             return False
-        chain.is_settled = True
-        chain.actions, chain.lineage = (), ()
+        chain.settle()
         if chain.container_id is not None and is_full_id(chain.container_id):
             prefix = chain.container_id[:12]
             alike = [c for name in self.state.clusters for c in self.directory.find_prefix(name, prefix)]

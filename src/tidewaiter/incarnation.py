@@ -70,6 +70,7 @@ def _part(chain: Chain, number: int, since_ns: int, until_ns: int) -> Chain:
         chain,
         key=f"{chain.key}#{number}",
         sightings=sightings,
+        restarts=tuple(t for t in chain.restarts if since_ns <= t < until_ns),
         actions=actions,
         sessions=tuple(s for s in chain.sessions if since_ns <= s.time_ns < until_ns),
         claims=tuple(c for c in chain.claims if c.time_ns == 0 or since_ns <= c.time_ns < until_ns),

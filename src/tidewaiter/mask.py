@@ -39,6 +39,7 @@ _HEADER_ALONE = re.compile(
 """A header whose value is the next argument: a producer split the command line at blanks."""
 _SCHEMES = frozenset({"bearer", "basic", "token", "digest", "negotiate"})
 _USER_FLAGS = frozenset({"-u", "-U", "--user", "--proxy-user"})
+_REMEMBERED = 4096
 _HINT = re.compile(
     r"(?i)pass|secret|token|key|cred|auth|bearer|cookie|://|user|-u|akia|asia|gh[pousr]_|github_pat|glpat|xox|dckr|eyj"
 )
@@ -73,7 +74,8 @@ def mask_arguments(args: Sequence[str]) -> tuple[str, ...]:
         if user_next and ":" in arg:
             masked.append(arg.partition(":")[0] + ":" + HIDDEN)
         else:
-            masked.append(mask_text(arg))
+            # What is long is hardly said twice, and not to be remembered.
+            masked.append(mask_text(arg) if len(arg) <= _REMEMBERED else mask_text.__wrapped__(arg))
         hide_next = _FLAG.match(arg) is not None or _HEADER_ALONE.match(arg) is not None
         user_next = arg in _USER_FLAGS
     return tuple(masked)

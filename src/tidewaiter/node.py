@@ -4,17 +4,17 @@ Names move, content does not: a name is looked up *as of a moment*. Pulls are ke
 image pulled last week still has an origin today.
 """
 
-from bisect import insort
-from typing import Any
-
 import msgspec
 
 from tidewaiter.chain import Chain
 from tidewaiter.digest import Digest
+from tidewaiter.ends import left_out, put
 from tidewaiter.event import User
 
 _NAMES_KEPT = 50_000
 _MOMENTS_KEPT = 32
+_ALIKE_KEPT = 8
+"""Of moments that tell the same of one name, so many first and last ones stay."""
 _PIDS_KEPT = 20_000
 _REUSED_KEPT = 256
 _HOLDERS_KEPT = 8
@@ -136,9 +136,9 @@ class NodeState(msgspec.Struct):
             pulls = self.pulls.setdefault(pull.repository, [])
         for digest in (pull.config_digest, *pull.digests):
             self._met(digest, pull.repository)
-        if any(known.order == pull.order for known in pulls):
+        pulls[:], is_known = put(pulls, pull)
+        if is_known:
             return False
-        insort(pulls, pull, key=lambda known: known.order)
         newest = pulls[-1].time_ns
         while newest - pulls[0].time_ns > retention_ns:
             pulls.pop(0)
@@ -233,16 +233,13 @@ def repository_of(name: str) -> str:
 
 
 def _keep(moments: list[NameMoment], moment: NameMoment) -> bool:
-    if any(known.order == moment.order for known in moments):
-        return False
-    insort(moments, moment, key=_order)
-    if len(moments) > _MOMENTS_KEPT:
-        del moments[_MOMENTS_KEPT // 2]
-    return True
-
-
-def _order(moment: NameMoment) -> tuple[Any, ...]:
-    return moment.order
+    moments[:], is_known = put(moments, moment)
+    if len(moments) > _ALIKE_KEPT:
+        # A name that stands for one content for months is told as often; when it moved must not be lost by that.
+        kinds = [(m.action in VOIDING and m.action, m.config_digest, m.repo_digest) for m in moments]
+        for at in reversed(left_out(kinds, _MOMENTS_KEPT // 2, _MOMENTS_KEPT // 2, _ALIKE_KEPT)):
+            del moments[at]
+    return not is_known
 
 
 def _has_target(moment: NameMoment) -> bool:

@@ -4,26 +4,18 @@ Who asked, and for which containers, is told in several records: which of them c
 """
 
 from collections import Counter
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
 import msgspec
 
-from tidewaiter.chain import (
-    FIRST_KEPT,
-    LAST_KEPT,
-    Action,
-    Session,
-    attached,
-    fingerprint,
-    insert,
-    shared_text,
-    shared_user,
-)
+from tidewaiter import tally
+from tidewaiter.chain import Action, Session, acted, attached
 from tidewaiter.event import PodContainer, User, Where
+from tidewaiter.shared import shared_text, shared_user
 
 _SPECS_KEPT = 64
-_GIVEN_UP_KEPT = 256
 _CHANGES_KEPT = 16
 _SECOND_NS = 1_000_000_000
 
@@ -56,15 +48,6 @@ class Spec(msgspec.Struct, frozen=True, gc=False):
         return (self.time_ns, told.name, told.image or "", shape, repr(self.debugger) if self.debugger else "")
 
 
-class Omitted(msgspec.Struct):
-    """What was seen but not kept."""
-
-    counts: dict[str, int] = msgspec.field(default_factory=dict)
-    """Source -> how many actions."""
-    given_up: tuple[int, ...] = ()
-    """Their fingerprints, so that a second delivery is not counted again; bounded."""
-
-
 class PodRecord(msgspec.Struct):
     """One pod, as the API server told it."""
 
@@ -90,9 +73,9 @@ class PodRecord(msgspec.Struct):
     host_network: bool = False
     node: str | None = None
     actions: tuple[Action, ...] = ()
-    """Flows that are known by pod only: the first and the last of them."""
-    omitted: Omitted | None = None
-    """The flows between those."""
+    """Flows that are known by pod only, bounded as those of a container."""
+    given_up: dict[str, bytes] | None = None
+    """Source -> tally of the flows that were given up."""
 
     @property
     def container_names(self) -> list[str]:
@@ -102,11 +85,12 @@ class PodRecord(msgspec.Struct):
     @property
     def actions_omitted(self) -> int:
         """How many flows were seen but not kept."""
-        return sum(self.omitted.counts.values()) if self.omitted is not None else 0
+        return sum(map(tally.count, self.given_up.values())) if self.given_up is not None else 0
 
     def flows_by_source(self) -> Counter[str]:
         """How many flows each source told, those that were not kept included."""
-        return Counter(action.source for action in self.actions) + Counter(self.omitted.counts if self.omitted else {})
+        omitted = {source: tally.count(noted) for source, noted in (self.given_up or {}).items()}
+        return Counter(action.source for action in self.actions) + Counter(omitted)
 
     def specify(self, spec: Spec) -> bool:
         """Somebody asked for a container. Gives back whether what was asked for earliest had to go for it."""
@@ -123,23 +107,14 @@ class PodRecord(msgspec.Struct):
 
     def act(self, action: Action) -> bool:
         """Add a flow known by pod only. Gives back whether it was new."""
-        self.actions, is_known, given_up = insert(self.actions, action, FIRST_KEPT, LAST_KEPT)
-        return not is_known and (given_up is None or self._give_up(given_up))
+        self.actions, is_known, left = acted(self.actions, action)
+        return not is_known and all([self._give_up(one) for one in left])
 
     def _give_up(self, action: Action) -> bool:
-        omitted = self.omitted = self.omitted or Omitted()
-        mark = fingerprint(action)
-        if mark in omitted.given_up:
-            return False
-        omitted.given_up = (*omitted.given_up, mark)[:_GIVEN_UP_KEPT]
-        omitted.counts[action.source] = omitted.counts.get(action.source, 0) + 1
-        return True
-
-    def asked(self, time_ns: int, where: Where, user: User | None) -> None:
-        """Somebody asked for the pod; a record that names the person outranks one that does not, then the earlier."""
-        if _outranks(self, time_ns, where, user):
-            self.time_ns, self.source, self.stream, self.offset = time_ns, where.source, where.stream, where.offset
-            self.user = shared_user(user) if user is not None else None
+        self.given_up = self.given_up or {}
+        noted, is_new = tally.note(self.given_up.get(action.source, b""), action.order)
+        self.given_up[action.source] = noted
+        return is_new
 
 
 class WorkloadRecord(msgspec.Struct):
@@ -158,14 +133,6 @@ class WorkloadRecord(msgspec.Struct):
     owner_kind: str | None = None
     owner_name: str | None = None
 
-    def asked(self, time_ns: int, where: Where, user: User | None) -> bool:
-        """Somebody asked for it, ranked as for pods. Gives back whether this is the best known of it now."""
-        is_best = _outranks(self, time_ns, where, user)
-        if is_best:
-            self.time_ns, self.source, self.stream, self.offset = time_ns, where.source, where.stream, where.offset
-            self.user = user
-        return is_best
-
     def change(self, time_ns: int, user: User) -> bool:
         """Somebody created it or set its template. Gives back whether that was new."""
         if (time_ns, user) in self.changes:
@@ -182,6 +149,17 @@ class WorkloadRecord(msgspec.Struct):
         return (humans or known)[-1] if known else self.user
 
 
+def ask(record: PodRecord | WorkloadRecord, time_ns: int, where: Where, user: User | None) -> bool:
+    """Somebody asked for the object. One who is named stands for it first, then the earlier, then by place in the
+    files. Gives back whether this is the best that is known of it now."""
+    known = (record.user is None, record.time_ns or 0, record.source, record.stream, record.offset, repr(record.user))
+    if record.time_ns is not None and (user is None, time_ns, *_place(where), repr(user)) >= known:
+        return False
+    record.time_ns, record.source, record.stream, record.offset = time_ns, *_place(where)
+    record.user = shared_user(user) if user is not None else None
+    return True
+
+
 def own(record: PodRecord | WorkloadRecord, kind: str | None, name: str | None) -> None:
     """Take in the owner a record names. Where two disagree, the smaller text stays, whatever came first."""
     if kind is not None and name is not None:
@@ -190,13 +168,24 @@ def own(record: PodRecord | WorkloadRecord, kind: str | None, name: str | None) 
         record.owner_kind, record.owner_name = min(known, told)
 
 
-def _outranks(known: PodRecord | WorkloadRecord, time_ns: int, where: Where, user: User | None) -> bool:
-    """Whether a request is to stand for the object: one that names the person first, then the earlier, then its place
-    in the files."""
-    if known.time_ns is None:
-        return True
-    before = (known.user is None, known.time_ns, known.source, known.stream, known.offset, repr(known.user))
-    return (user is None, time_ns, where.source, where.stream, where.offset, repr(user)) < before
+def added_by(spec: Spec, specs: Iterable[Spec]) -> User | None:
+    """The person who added an ephemeral container, out of all specs of its pod: to ask for one more lists again those
+    that were there. Whoever lists nothing new has added it to another pod of the same name."""
+    requests: dict[tuple[int, str], tuple[User | None, set[str]]] = {}
+    for told in specs:
+        if told.container.kind == "ephemeral":
+            request = requests.setdefault((told.time_ns, repr(told.debugger)), (told.debugger, set()))
+            request[1].add(told.container.name)
+    user, names = requests.get(here := (spec.time_ns, repr(spec.debugger)), (None, set()))
+    for _, (earlier, before) in sorted(((at, told) for at, told in requests.items() if at < here), reverse=True):
+        if spec.container.name not in before or (names <= before and earlier != user):
+            break
+        user, names = earlier, before
+    return user
+
+
+def _place(where: Where) -> tuple[str, str, int]:
+    return (where.source, where.stream, where.offset)
 
 
 def _by_order(spec: Spec) -> tuple[Any, ...]:

@@ -81,6 +81,7 @@ def _shared(siblings: list[Chain], told_by_pod: list[Chain]) -> Iterable[Chain]:
             part = msgspec.structs.replace(
                 told,
                 sightings=tuple(s for s in told.sightings if since_ns <= s.time_ns < until_ns),
+                restarts=tuple(t for t in told.restarts if since_ns <= t < until_ns),
                 actions=tuple(a for a in told.actions if since_ns <= a.time_ns < until_ns),
                 sessions=tuple(s for s in told.sessions if since_ns <= s.time_ns < until_ns),
                 first_seen_ns=None,

@@ -5,10 +5,14 @@ from typing import Literal
 from tidewaiter.attribution import Directory
 from tidewaiter.cluster import ClusterState
 from tidewaiter.digest import Digest
+from tidewaiter.ends import put
 from tidewaiter.event import ContainerEvent, ImageFacts, ImageName, ImagePull
 from tidewaiter.identity import CLAIMED, IdentityGraph
 from tidewaiter.node import VOIDING, NameMoment, NodeState, Pull
 from tidewaiter.reference import ImageReference, reference_or_none
+from tidewaiter.shared import shared_user
+
+_REGISTRY_PULLS_KEPT = 256
 
 Learned = Literal["used", "duplicate", "irrelevant"]
 
@@ -54,24 +58,28 @@ def learn_pull(
         offset=event.where.offset,
         config_digest=event.config_digest,
         digests=digests,
-        client=event.client,
+        client=shared_user(event.client) if event.client is not None else None,
     )
     if event.seen_by == "registry":
-        return _learn_registry_pull(pull, reference, cluster)
+        return _learn_registry_pull(pull, reference, cluster, directory.pulls_cap)
     if digests or event.config_digest is not None:
         target = digests[0] if len(digests) == 1 else event.repo_digest or event.index_digest
         node.learn_name(reference.name, _moment(event, "pull", event.config_digest, target))
     return "used" if node.learn_pull(pull, retention_ns, directory.pulls_cap) else "duplicate"
 
 
-def _learn_registry_pull(pull: Pull, reference: ImageReference, cluster: ClusterState) -> Learned:
-    pulls = cluster.registry_pulls.setdefault(reference.path or "", [])
-    if any(known.order == pull.order for known in pulls):
+def _learn_registry_pull(pull: Pull, reference: ImageReference, cluster: ClusterState, cap: int) -> Learned:
+    # What was pulled last stands last: whoever asks for names without end pushes out what nobody has pulled for long.
+    pulls = cluster.registry_pulls.pop(reference.path or "", [])
+    if len(cluster.registry_pulls) >= cap:
+        cluster.registry_pulls.pop(next(iter(cluster.registry_pulls)))
+        cluster.evicted += 1
+    cluster.registry_pulls[reference.path or ""] = pulls
+    pulls[:], is_known = put(pulls, pull)
+    if is_known:
         return "duplicate"
-    pulls.append(pull)
-    pulls.sort(key=lambda known: known.order)
-    if len(pulls) > 256:
-        del pulls[128]
+    if len(pulls) > _REGISTRY_PULLS_KEPT:
+        del pulls[_REGISTRY_PULLS_KEPT // 2]
         cluster.evicted += 1
     return "used"
 

@@ -11,7 +11,7 @@ from tidewaiter.chain import Chain, Claim
 from tidewaiter.digest import Digest
 from tidewaiter.identity import IdentityGraph
 from tidewaiter.node import VOIDING, NodeState
-from tidewaiter.objects import PodRecord, Spec
+from tidewaiter.objects import PodRecord, Spec, added_by
 from tidewaiter.origins import Origin, content_of, only_one, origins_of
 from tidewaiter.policy import Trust, TrustPolicy
 from tidewaiter.reference import ImageReference, reference_or_none
@@ -120,7 +120,10 @@ def _spec_of(chain: Chain, pods: list[PodRecord], at_ns: int, skew_ns: int) -> S
         return asked[0] if asked else None
     run = {_name(c.image.reference) for c in chain.claims if c.image.from_runtime or c.source in _SPOKEN_BY_RUNTIME}
     agreed = [spec for spec in asked if spec.container.image is not None and _name(spec.container.image) in run]
-    return (agreed or asked)[-1]
+    spec = (agreed or asked)[-1]
+    if spec.container.kind != "ephemeral":
+        return spec
+    return msgspec.structs.replace(spec, debugger=added_by(spec, (known for pod in pods for known in pod.specs)))
 
 
 def _name(text: str | None) -> str | None:

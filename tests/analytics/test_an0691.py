@@ -200,7 +200,6 @@ def test_her_session_in_a_busy_container_is_hers_too() -> None:
     assert verdict(judged([*busy, *session])) == "suspicious"
 
 
-@pytest.mark.xfail(strict=True, reason="of the processes that are no behaviours the 64 smallest pids are remembered")
 def test_her_session_through_other_programs_in_a_busy_container_is_hers_too() -> None:
     """Also where between her shell and curl stands a program that is no behaviour by itself."""
     busy = [ran(6 + number / 100, "a", "worker", pid=100 + number, parent_pid=1) for number in range(100)]

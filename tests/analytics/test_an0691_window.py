@@ -182,11 +182,15 @@ def test_declared_command_with_a_secret_in_it_is_declared() -> None:
     assert strengths(with_config(ran(9, "a", "/bin/sh", "-c", check[1], exe="/bin/sh"), healthcheck=check)) == ["weak"]
 
 
-@pytest.mark.xfail(strict=True, reason="arguments are cut before they are compared with what the image declares")
 def test_declared_command_of_five_thousand_characters_is_declared() -> None:
     """A long script in the image config is still that script."""
     script = "; ".join(f"echo {number}" for number in range(600))
     assert strengths(with_config(ran(9, "a", "sh", "-c", script), cmd=("sh", "-c", script))) == ["weak"]
+    assert strengths(with_config(ran(9, "a", "sh", "-c", script + "; id"), cmd=("sh", "-c", script))) == ["strong"]
+    hush = f"{script}; web --password=geheim"
+    assert strengths(with_config(ran(9, "a", "sh", "-c", hush), cmd=("sh", "-c", hush))) == ["weak"]
+    run = ran(9, "a", "/bin/sh", "/run.sh", script, exe="/bin/dash")
+    assert strengths(with_config(run, entrypoint=("/run.sh", script))) == ["weak"]
 
 
 def test_override_of_the_command_declares_nothing() -> None:

@@ -11,6 +11,7 @@ from tidewaiter.alert import BehaviourShown, Evidence, format_time
 from tidewaiter.behaviour import describe, egress_row, exec_row, is_declared, program_names
 from tidewaiter.case import Case
 from tidewaiter.chain import BY_PID, Action, Session
+from tidewaiter.lineage import pairs
 from tidewaiter.objects import is_human
 from tidewaiter.policy import Effects, TrustPolicy
 
@@ -157,7 +158,7 @@ def _session_pids(case: Case) -> set[int]:
             soon = abs(action.time_ns - session.time_ns) <= _SESSION_ROOT_NS
             if soon and action.pid is not None and _runs(action, session.command):
                 roots.add(action.pid)
-    born = [*case.chain.lineage, *((a.pid, a.parent_pid) for a in case.actions if a.pid and a.parent_pid)]
+    born = [*pairs(case.chain.lineage), *((a.pid, a.parent_pid) for a in case.actions if a.pid and a.parent_pid)]
     grown = True
     while grown and roots:
         below = {pid for pid, parent in born if parent in roots and pid not in roots}
