@@ -22,7 +22,7 @@ from made_events import (
     started,
     stopped,
 )
-from tidewaiter.event import Event, ImageClaim, PodContainer
+from tidewaiter.event import Event, ImageClaim, Pod, PodContainer
 
 NS = 1e-9
 
@@ -46,7 +46,7 @@ def test_window_is_inclusive_and_clocks_may_differ_by_the_skew(
     """0 <= behaviour - start <= 900 s; up to 30 s before the start counts as at the start."""
     whole = int(seconds)
     exact = replace(connected(9, "a"), time_ns=at(whole) + round((seconds - whole) * S))
-    events: list[Event] = [created(-60, "a", EVIL), started(1, "a"), exact]
+    events: list[Event] = [started(1, "a", image=ImageClaim(reference=EVIL)), exact]
     run = hunted(sorted(events, key=lambda event: event.time_ns or 0))
     assert (run.only.verdict, run.only.severity) == (expected, "high" if expected == "alert" else "medium")
     if reason is not None:
@@ -69,10 +69,27 @@ def test_anchor_is_the_create_where_no_start_was_seen_and_else_the_first_sight()
     assert any(text.startswith("late") for text in unseen.reasons)
 
 
-@pytest.mark.xfail(strict=True, reason="where any start is known, a create is no anchor")
 def test_create_anchors_what_came_before_the_first_start_that_was_seen() -> None:
     """The first start was missed, and the container was started again later: its create still opens the window."""
     assert hunted([created(0, "a", EVIL), ran(10, "a", "curl", "x"), started(600, "a")]).only.verdict == "alert"
+    assert hunted([created(0, "a", EVIL), connected(10, "a"), started(600, "a")]).only.verdict == "alert"
+
+
+def test_create_opens_its_window_and_no_longer_one() -> None:
+    """What came before the first start that was seen, but long after the create, is late."""
+    late = hunted([created(0, "a", EVIL), ran(901, "a", "curl", "x"), started(2000, "a")]).only
+    assert late.verdict == "suspicious"
+    assert any(text.startswith("late") for text in late.reasons)
+    early = hunted([ran(10, "a", "curl", "x"), created(100, "a", EVIL), started(101, "a")]).only
+    assert any(text.startswith("early") for text in early.reasons)
+
+
+def test_pods_flow_before_the_first_start_that_was_seen_is_early() -> None:
+    """Another container of the pod may have done it: it does not prove that this one ran."""
+    flow = connected(50, None, pod=Pod(namespace="shop", name="web"))
+    run = hunted([asked(-1, "web", {"c": EVIL}), created(0, "a", EVIL, pod=POD), flow, started(600, "a")])
+    assert run.only.verdict == "suspicious"
+    assert any(text.startswith("early") for text in run.only.reasons)
 
 
 def test_strong_behaviour_of_a_container_nobody_saw_begin_is_suspicious() -> None:

@@ -117,21 +117,24 @@ def _weighed(
     )
     record = f"{action.stream}:{action.offset}" if action is not None else ""
     evidence = Evidence("behaviour", shown.time, action.source if action is not None else "", record, what)
-    return [Weighed(shown, time_ns, evidence, _place(case, time_ns, policy))]
+    is_its_own = attribution == "container" and not (isinstance(action, Action) and action.prefix == BY_PID)
+    return [Weighed(shown, time_ns, evidence, _place(case, time_ns, is_its_own, policy))]
 
 
-def _place(case: Case, time_ns: int, policy: TrustPolicy) -> str:
-    """Where a behaviour lies to the window of the latest start (else create, else first sighting) before it."""
+def _place(case: Case, time_ns: int, is_its_own: bool, policy: TrustPolicy) -> str:
+    """Rule 4: where a behaviour lies to the window of what opened it."""
     chain = case.chain
-    for anchors in (chain.starts_ns, chain.creates_ns, (case.asked_ns,), (chain.first_seen_ns,)):
-        known = [anchor for anchor in anchors if anchor]
-        if not known:
-            continue
-        before = [anchor for anchor in known if anchor <= time_ns + policy.clock_skew_ns]
-        if not before:
-            return "early"
-        return "inside" if time_ns - before[-1] <= policy.time_window_ns else "late"
-    return "inside"
+    begun = [anchors for anchors in (chain.starts_ns, chain.creates_ns, (case.asked_ns,)) if any(anchors)]
+    if not begun and not chain.first_seen_ns:
+        return "inside"
+    for anchors in begun or [(chain.first_seen_ns,)]:
+        before = [anchor for anchor in anchors if anchor and anchor <= time_ns + policy.clock_skew_ns]
+        if before:
+            return "inside" if time_ns - before[-1] <= policy.time_window_ns else "late"
+        if not is_its_own:
+            # A pod, an address or a process id may have been another container's before the first start that was seen.
+            break
+    return "early"
 
 
 def _is_first_process(case: Case, action: Action, policy: TrustPolicy) -> bool:
