@@ -85,7 +85,6 @@ def test_record_of_several_events_that_wait_ends_in_one_outcome() -> None:
     assert summary.records == 4 == sum(summary.outcomes.values())
 
 
-@pytest.mark.xfail(strict=True, reason="an event's fate is noted before its record is known to wait for it")
 def test_record_whose_last_event_resolves_its_first_is_counted() -> None:
     """One record that names its container by prefix first, and wholly at the end."""
     machine = engine()

@@ -82,7 +82,6 @@ def test_watching_withdraws_what_a_later_record_explains() -> None:
     assert finished(machine).alerts == []
 
 
-@pytest.mark.xfail(strict=True, reason="only records of the container itself make it be judged again")
 def test_watching_withdraws_what_a_later_pull_explains() -> None:
     """A late pull completes or withdraws the chain by itself, or with the next tick."""
     machine = engine(CORPORATE, live=True)
@@ -92,7 +91,6 @@ def test_watching_withdraws_what_a_later_pull_explains() -> None:
     assert given[-1].verdict == "withdrawn"
 
 
-@pytest.mark.xfail(strict=True, reason="what only the pod is known to have done touches no container")
 def test_watching_sees_what_only_the_pod_is_known_to_have_done() -> None:
     """Hubble names the pod, never the container."""
     machine = engine(live=True)
@@ -102,7 +100,6 @@ def test_watching_sees_what_only_the_pod_is_known_to_have_done() -> None:
     assert same_but_for_its_number(given[-1], finished(machine).only)
 
 
-@pytest.mark.xfail(strict=True, reason="while watching, each alert is an incident of its own")
 def test_watching_names_the_incident_that_the_end_names() -> None:
     """Two containers of one campaign."""
     machine = engine(live=True)
@@ -110,7 +107,6 @@ def test_watching_names_the_incident_that_the_end_names() -> None:
     assert {alert.incident for alert in given} == {alert.incident for alert in finished(machine).alerts}
 
 
-@pytest.mark.xfail(strict=True, reason="the final record of a container begins to count again")
 def test_final_record_after_watching_is_the_next_revision() -> None:
     """An id has exactly one record of revision 0."""
     machine = engine(live=True)
@@ -126,7 +122,6 @@ def chosen(kind: type[Event], seconds: float, **fields: Any) -> Event:
     return kind(time_ns=at(seconds), where=where("containerd_events", round(seconds)), **told, **fields)
 
 
-@pytest.mark.xfail(strict=True, reason="containers of one chosen id share the id that was given out first")
 def test_watching_tells_containers_of_one_chosen_id_apart() -> None:
     """`ctr run IMAGE c1`, twice: two alerts."""
     machine = engine(live=True)
@@ -198,7 +193,6 @@ def test_what_is_no_snapshot_is_refused(rubbish: bytes) -> None:
         Engine.restore(rubbish)
 
 
-@pytest.mark.xfail(strict=True, reason="what waits is given up before a snapshot")
 def test_what_waits_survives_a_snapshot() -> None:
     """A behaviour that came a moment before its container is not lost because state was stored between them."""
     machine = engine()
@@ -208,7 +202,6 @@ def test_what_waits_survives_a_snapshot() -> None:
     assert finished(moved).alerts
 
 
-@pytest.mark.xfail(strict=True, reason="taking a snapshot gives up what waits in the running engine")
 def test_taking_a_snapshot_changes_nothing_for_the_engine_that_goes_on() -> None:
     """Storing state every minute is no reason to lose behaviours."""
     machine = engine()
@@ -218,7 +211,6 @@ def test_taking_a_snapshot_changes_nothing_for_the_engine_that_goes_on() -> None
     assert finished(machine).alerts
 
 
-@pytest.mark.xfail(strict=True, reason="watermarks are no part of the state")
 def test_what_is_too_late_is_too_late_after_a_snapshot() -> None:
     """How far each source has come is remembered."""
     machine = engine()
@@ -228,7 +220,6 @@ def test_what_is_too_late_is_too_late_after_a_snapshot() -> None:
     assert moved.ledger.outcomes()["expired"] == 1
 
 
-@pytest.mark.xfail(strict=True, reason="attempted pulls are no part of the state")
 def test_attempted_pulls_survive_a_snapshot() -> None:
     """The summary counts them all."""
     machine = engine()
@@ -236,7 +227,6 @@ def test_attempted_pulls_survive_a_snapshot() -> None:
     assert finished(restored(machine)).summary.attempted_pulls == 1
 
 
-@pytest.mark.xfail(strict=True, reason="what was given up is counted outside the state")
 def test_count_of_what_was_given_up_survives_a_snapshot() -> None:
     """Blindness is reported, also after a restart."""
     machine = engine(chains_cap=2)
@@ -254,7 +244,6 @@ def test_revisions_go_on_after_a_snapshot() -> None:
     assert len({alert.id for alert in [*given, *more]}) == 1
 
 
-@pytest.mark.xfail(strict=True, reason="which containers a pod has is not read back from the state")
 def test_pods_settle_after_a_snapshot_too() -> None:
     """Which containers a pod has is known again."""
     machine = engine(CORPORATE)
@@ -265,7 +254,6 @@ def test_pods_settle_after_a_snapshot_too() -> None:
     assert b"\nshop/web" in moved.quiet
 
 
-@pytest.mark.xfail(strict=True, reason="probes and image configs are kept as they came")
 def test_no_secret_is_in_a_snapshot() -> None:
     """Secrets are masked before anything leaves the engine, snapshots among it."""
     machine = engine()

@@ -7,6 +7,7 @@ whoever had its address then, or is `unattributed`, never taken for harmless.
 from collections.abc import Callable
 from typing import Literal
 
+from tidewaiter.alert import stable_id
 from tidewaiter.attribution import NODELESS, Directory, lasting_key
 from tidewaiter.behaviour import row_of
 from tidewaiter.chain import BY_PID, Action, Chain, Session
@@ -16,6 +17,7 @@ from tidewaiter.event import ContainerEvent, ContainerExec, Event, NetworkFlow, 
 from tidewaiter.incarnation import note_process
 from tidewaiter.lineage import link
 from tidewaiter.mask import mask_arguments
+from tidewaiter.objects import PodRecord
 from tidewaiter.policy import TrustPolicy
 from tidewaiter.processes import chain_of_process, likely_chain_of_process, process_ids, take_back
 from tidewaiter.shared import shared_path, shared_text, shared_texts, shared_user
@@ -40,8 +42,8 @@ class Activity:
         self.policy = policy
         self.keep_arguments = keep_arguments
         self.waiting = WaitingRoom()
-        self.touched: list[Chain] = []
-        """Chains that were changed; the engine empties it."""
+        self.touched: list[Chain | tuple[str, PodRecord]] = []
+        """Chains, and pods with their cluster, that a record spoke of; the engine empties it."""
         self.now_ns = 0
         """Latest event time seen from anybody."""
         self.refile: Callable[[Event], Outcome] = lambda event: "unattributed"
@@ -115,8 +117,8 @@ class Activity:
 
     def _glimpse(self, event: NetworkFlow) -> Outcome:
         """What is no behaviour still shows that its container is there, and what it is called: once is enough."""
-        said = (event.cluster, event.node, event.container_id_prefix, event.pod, event.image, event.runtime)
-        name = f"seen:{hash((*said, event.runtime_namespace, event.where.source))}"
+        what = (event.container_id_prefix, event.pod, event.image, event.runtime, event.runtime_namespace)
+        name = f"seen:{stable_id(event.cluster, event.node, event.where.source, repr(what))}"
         known = self.waiting.first(name)
         if known is not None and (known.time_ns or 0) <= (event.time_ns or 0):
             return "irrelevant"
@@ -146,6 +148,7 @@ class Activity:
             record = self.directory.cluster(event.cluster).pod(event.pod) if event.pod is not None else None
             if record is None:
                 return self.wait(event)
+            self.touched.append((event.cluster, record))
             return "used" if record.attach(self._session(event)) else "duplicate"
         if event.pid is not None:
             self.learn_pid(event, event.pid, event.time_ns or 0, chain)
@@ -243,18 +246,19 @@ class Activity:
         return chain_of_process(self.directory, event, self.policy.clock_skew_ns) if event.pod is None else None
 
     def _act(self, chain: Chain, action: Action) -> Outcome:
+        self.touched.append(chain)
         if self._settles(chain, self.now_ns):
             return "irrelevant"
         if row_of(action, self.policy) is None:
             chain.descend(link(action.time_ns, action.pid, action.parent_pid))
             return "irrelevant"
-        self.touched.append(chain)
         return "used" if chain.act(action) else "duplicate"
 
     def _act_in_pod(self, cluster: ClusterState, pod: Pod, action: Action) -> Outcome:
         record = cluster.pod(pod)
         if record is None:
             return "unattributed"
+        self.touched.append((cluster.name, record))
         return "used" if record.act(action) else "duplicate"
 
     def _act_of_holder(self, cluster: ClusterState, address: str, action: Action) -> Outcome:
@@ -262,7 +266,10 @@ class Activity:
         kind, _, key = (holder or "").partition(":")
         if kind == "pod":
             record = cluster.pods.get(key)
-            return "unattributed" if record is None else "used" if record.act(action) else "duplicate"
+            if record is None:
+                return "unattributed"
+            self.touched.append((cluster.name, record))
+            return "used" if record.act(action) else "duplicate"
         chain = self.directory.find_key(cluster, key)
         if chain is None:
             return "unattributed"
@@ -274,9 +281,13 @@ class Activity:
         user = shared_user(event.user) if event.user is not None else None
         return Session(event.time_ns or 0, where.source, where.stream, where.offset, command, user, session_id)
 
-    def _kept_arguments(self, args: tuple[str, ...]) -> tuple[str, ...]:
+    def bare_arguments(self, args: tuple[str, ...]) -> tuple[str, ...]:
+        """argv without its secrets, as much of it as is ever looked at; done twice it is the same."""
         told = readable(args) if is_long(args) else args
-        return shared_texts(cut(told if self.keep_arguments else mask_arguments(told)))
+        return told if self.keep_arguments else mask_arguments(told)
+
+    def _kept_arguments(self, args: tuple[str, ...]) -> tuple[str, ...]:
+        return shared_texts(cut(self.bare_arguments(args)))
 
 
 def _shown(event: ContainerEvent) -> int:

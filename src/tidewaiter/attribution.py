@@ -9,7 +9,7 @@ Rules
   containers share one chain here; `incarnation.py` tells them apart when they are judged.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
@@ -43,6 +43,8 @@ class Directory:
         self.evicted = 0
         self.on_opened: Callable[[Chain], None] = lambda chain: None
         """Called when a container becomes known, and when its pod does."""
+        self.on_evicted: Callable[[Chain], None] = lambda chain: None
+        """Called when a container had to be given up to keep to the cap."""
         self._victims: Iterator[Chain] | None = None
         self._is_among_busy = False
         self._by_pod: dict[str, list[Chain]] = {}
@@ -51,6 +53,8 @@ class Directory:
             for node in unique_nodes(cluster):
                 for chain in node.chains.values():
                     self._enter(chain)
+                    if chain.pod_name is not None:
+                        self._by_pod.setdefault(chain.pod_name, []).append(chain)
 
     def cluster(self, name: str) -> ClusterState:
         """The cluster's state, made if need be."""
@@ -129,7 +133,7 @@ class Directory:
         chain = cluster.chains.get(key)
         if chain is None:
             if len(cluster.chains) >= self.chains_cap:
-                cluster.chains.pop(next(iter(cluster.chains)))
+                self.on_evicted(cluster.chains.pop(next(iter(cluster.chains))))
                 self.evicted += 1
             chain = cluster.chains[key] = Chain(key=key, cluster=cluster.name, node=event.node or NODELESS)
         chain.named_by = tuple(sorted({*chain.named_by, event.node or NODELESS}))
@@ -165,6 +169,7 @@ class Directory:
             elif victim is not newest and victim.key in self.states[victim.cluster].nodes[victim.node].chains:
                 self.remove(victim)
                 self.evicted += 1
+                self.on_evicted(victim)
 
     def chains(self) -> Iterator[Chain]:
         """All chains that have an id, cluster by cluster and node by node."""
@@ -172,19 +177,32 @@ class Directory:
             for node in unique_nodes(cluster):
                 yield from node.chains.values()
 
-    def wholes(self) -> Iterator[Chain]:
-        """All chains that have an id, as they are judged: what a stream without a node told of an id that somebody
-        chose belongs to the chain of that id on the only named node."""
-        for cluster in self.states.values():
-            only, nodeless = cluster.only_node(), cluster.nodes.get(NODELESS)
-            here, there = (only.chains, nodeless.chains) if only is not None and nodeless is not None else ({}, {})
-            shared = here.keys() & there.keys()
-            for node in unique_nodes(cluster):
-                yield from (chain for key, chain in node.chains.items() if key not in shared)
-            for key in sorted(shared):
-                whole = msgspec.structs.replace(here[key])
-                whole.absorb(there[key])
-                yield whole
+    def twin(self, chain: Chain) -> Chain | None:
+        """What a stream without a node told of an id that somebody chose belongs to the chain of that id on the only
+        named node: of these two the other one."""
+        if chain.is_unique:
+            return None
+        cluster = self.states[chain.cluster]
+        only, nodeless = cluster.only_node(), cluster.nodes.get(NODELESS)
+        if only is None or nodeless is None:
+            return None
+        return (only if chain.node == NODELESS else nodeless).chains.get(chain.key)
+
+    def whole(self, chain: Chain) -> Chain:
+        """The chain as it is judged, its twin taken in."""
+        twin = self.twin(chain)
+        if twin is None:
+            return chain
+        named, nodeless = (twin, chain) if chain.node == NODELESS else (chain, twin)
+        whole = msgspec.structs.replace(named)
+        whole.absorb(nodeless)
+        return whole
+
+    def wholes(self, chains: Iterable[Chain]) -> Iterator[Chain]:
+        """Chains as they are judged, each once; of two that are judged as one both are given."""
+        for chain in chains:
+            if chain.node != NODELESS or self.twin(chain) is None:
+                yield self.whole(chain)
 
     def consulted(self, chain: Chain) -> list[NodeState]:
         """The node states whose names and pulls speak of a chain: its node's, and the nodeless one where that is

@@ -1,5 +1,7 @@
 """Turns alerts of one campaign into one incident: same analytic, same content, same creator, no gap of a day."""
 
+from bisect import bisect_left, insort
+
 from tidewaiter.alert import stable_id
 
 GAP_NS = 24 * 3600 * 1_000_000_000
@@ -19,3 +21,70 @@ class Incidents:
             first_ns = time_ns
         self._stretches[key] = (first_ns, time_ns)
         return stable_id(key, str(first_ns))
+
+
+class OpenIncidents:
+    """Names the same incidents while alerts still come and go, in any order."""
+
+    def __init__(self) -> None:
+        self._alerts: dict[str, list[tuple[int, str]]] = {}
+        """Incident key -> (time, id) of its alerts, in order."""
+        self._places: dict[str, tuple[str, int]] = {}
+        """Alert id -> incident key and time."""
+
+    def note(self, alert: str, key: str, time_ns: int) -> list[str]:
+        """An alert belongs there. Gives back the alerts whose incident has another name by that."""
+        if self._places.get(alert) == (key, time_ns):
+            return []
+        renamed = self.forget(alert)
+        self._places[alert] = (key, time_ns)
+        alerts = self._alerts.setdefault(key, [])
+        before = self._first_after(alerts, time_ns, alert)
+        insort(alerts, (time_ns, alert))
+        return renamed + self._renamed(alerts, time_ns, alert, before)
+
+    def forget(self, alert: str) -> list[str]:
+        """There is no such alert any more. Gives back the alerts whose incident has another name by that."""
+        if alert not in self._places:
+            return []
+        key, time_ns = self._places.pop(alert)
+        alerts = self._alerts[key]
+        before = self._first_after(alerts, time_ns, alert)
+        alerts.remove((time_ns, alert))
+        renamed = self._renamed(alerts, time_ns, alert, before)
+        if not alerts:
+            del self._alerts[key]
+        return renamed
+
+    def of(self, alert: str) -> str:
+        """The incident's id."""
+        key, time_ns = self._places[alert]
+        alerts = self._alerts[key]
+        return stable_id(key, str(_first(alerts, bisect_left(alerts, (time_ns, alert)))))
+
+    @staticmethod
+    def _first_after(alerts: list[tuple[int, str]], time_ns: int, alert: str) -> int | None:
+        """Time of the first alert in the stretch of the alert that comes next."""
+        at = bisect_left(alerts, (time_ns, alert))
+        at += at < len(alerts) and alerts[at] == (time_ns, alert)
+        return _first(alerts, at) if at < len(alerts) else None
+
+    def _renamed(self, alerts: list[tuple[int, str]], time_ns: int, alert: str, before: int | None) -> list[str]:
+        if before == self._first_after(alerts, time_ns, alert):
+            return []
+        found: list[str] = []
+        last_ns: int | None = None
+        for later_ns, later in alerts[bisect_left(alerts, (time_ns, alert)) :]:
+            if last_ns is not None and later_ns - last_ns > GAP_NS:
+                break
+            last_ns = later_ns
+            if later != alert:
+                found.append(later)
+        return found
+
+
+def _first(alerts: list[tuple[int, str]], at: int) -> int:
+    """Time of the first alert of the stretch in which the one at an index is."""
+    while at > 0 and alerts[at][0] - alerts[at - 1][0] <= GAP_NS:
+        at -= 1
+    return alerts[at][0]

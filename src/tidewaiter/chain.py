@@ -194,12 +194,6 @@ class Chain(msgspec.Struct):
     """Trusted and old enough that late records cannot change it: its actions are no longer kept."""
     checked_ns: int = 0
     """When it was last asked whether it can be settled."""
-    revision: int = -1
-    """Revision of the record last given out while watching; -1: none."""
-    shown: str | None = None
-    """Fingerprint of that record."""
-    first_id: str | None = None
-    """Alert id that was given out first; kept when an alias of the node becomes known later."""
 
     @property
     def is_unique(self) -> bool:

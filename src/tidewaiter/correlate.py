@@ -8,6 +8,8 @@ Rules
 
 from collections.abc import Callable
 
+import msgspec
+
 from tidewaiter.activity import Activity, Outcome
 from tidewaiter.attribution import Directory, lasting_key
 from tidewaiter.chain import Chain
@@ -25,6 +27,7 @@ from tidewaiter.event import (
     ImagePull,
     ImagePullFailed,
     NetworkFlow,
+    PodContainer,
     PodCreate,
     PodStatus,
     ProcessExec,
@@ -33,6 +36,7 @@ from tidewaiter.event import (
     WorkloadCreate,
 )
 from tidewaiter.identity import IdentityGraph
+from tidewaiter.mask import mask_arguments
 from tidewaiter.objects import PodRecord, Spec, ask, is_human, own, shared_spec
 from tidewaiter.policy import TrustPolicy
 from tidewaiter.provenance import learn_facts, learn_name, learn_pull, runtime_told
@@ -55,6 +59,20 @@ PERISHABLE = (ContainerCreate, ContainerStart, ContainerStop, ContainerExec, Pro
 _SWEEP_EVERY = 4096
 
 
+class Progress(msgspec.Struct):
+    """How far the streams have been read."""
+
+    watermarks: dict[tuple[str, str, str | None], int] = msgspec.field(default_factory=dict)
+    """(source, cluster, node) -> latest event time."""
+    now_ns: int = 0
+    """Latest event time of all; once somebody ticks, what the ticks say."""
+    has_ticks: bool = False
+    since_sweep: int = 0
+    """Events since what waits was last looked through."""
+    attempted_pulls: set[tuple[str, str, str | None, int | None]] = msgspec.field(default_factory=set)
+    """(cluster, reference, node, minute) of pulls that failed."""
+
+
 class Correlator:
     """Files events into the state that `directory` and `graph` hold."""
 
@@ -64,15 +82,17 @@ class Correlator:
         graph: IdentityGraph,
         policy: TrustPolicy,
         activity: Activity,
+        progress: Progress,
     ) -> None:
         self.directory = directory
         self.graph = graph
         self.policy = policy
         self.activity = activity
-        self.attempted_pulls: set[tuple[str, str, str | None, int | None]] = set()
-        self._has_ticks = False
-        self._watermarks: dict[tuple[str, str, str | None], int] = {}
-        self._since_sweep = 0
+        self.attempted_pulls = progress.attempted_pulls
+        self.activity.now_ns = progress.now_ns
+        self._has_ticks = progress.has_ticks
+        self._watermarks = progress.watermarks
+        self._since_sweep = progress.since_sweep
         self._handlers: dict[type[Event], Callable[..., Outcome]] = {
             ImagePull: self._image_pull,
             ImagePullFailed: self._image_pull_failed,
@@ -103,6 +123,11 @@ class Correlator:
         if self._since_sweep >= _SWEEP_EVERY:
             self.sweep()
         return outcome
+
+    def progress(self) -> Progress:
+        """How far the streams have been read."""
+        now_ns, attempted = self.activity.now_ns, self.attempted_pulls
+        return Progress(self._watermarks, now_ns, self._has_ticks, self._since_sweep, attempted)
 
     def _tick(self, event: Tick) -> Outcome:
         # Whoever ticks knows how far all streams are read; from then on single events do not move the time.
@@ -141,7 +166,7 @@ class Correlator:
 
     def _image_facts(self, event: ImageFacts) -> Outcome:
         node = self.directory.node(self.directory.cluster(event.cluster), event.node)
-        return learn_facts(event, node, self.graph)
+        return learn_facts(event if self.activity.keep_arguments else masked_facts(event), node, self.graph)
 
     # ------------------------------------------------------------------------------------------ Kubernetes objects
 
@@ -160,7 +185,8 @@ class Correlator:
         # Who adds a debug container has not asked for the pod.
         is_debug = any(container.kind == "ephemeral" for container in event.containers)
         ask(record, event.time_ns or 0, event.where, None if is_debug else event.user)
-        for container in event.containers:
+        for told in event.containers:
+            container = told if self.activity.keep_arguments else _masked_spec(told)
             debugger: User | None = None
             if container.kind == "ephemeral" and event.user is not None and is_human(event.user.name):
                 debugger = shared_user(event.user)
@@ -292,3 +318,19 @@ class Correlator:
             return True
         # The kubelet's words about a container come listed in any order, and carry no id.
         return event.container_id is None and event.container_id_prefix is None and event.pod is not None
+
+
+def masked_facts(facts: ImageFacts) -> ImageFacts:
+    """The facts without the secrets of the command lines that the image declares."""
+    return msgspec.structs.replace(
+        facts,
+        entrypoint=facts.entrypoint and mask_arguments(facts.entrypoint),
+        cmd=facts.cmd and mask_arguments(facts.cmd),
+        healthcheck=facts.healthcheck and mask_arguments(facts.healthcheck),
+    )
+
+
+def _masked_spec(container: PodContainer) -> PodContainer:
+    if not container.probes:
+        return container
+    return msgspec.structs.replace(container, probes=tuple(mask_arguments(probe) for probe in container.probes))

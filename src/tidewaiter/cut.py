@@ -12,6 +12,7 @@ TEXT_KEPT = 4096
 _TEXT_READ = 16_384
 """Characters of a command line that are looked at: what is longer is like no other."""
 _ARGS_KEPT = 64
+_ENDLESS = ("...",)
 
 
 def is_long(args: Sequence[str]) -> bool:
@@ -20,9 +21,13 @@ def is_long(args: Sequence[str]) -> bool:
 
 
 def readable(args: tuple[str, ...]) -> tuple[str, ...]:
-    """The command line, or the beginning of an endless one: what it costs to look at it is bounded."""
+    """The command line, or the beginning of an endless one: what it costs to look at it is bounded. Of such a
+    beginning, also one that masking made a little longer, nothing more is taken."""
+    size = sum(map(len, args))
+    if args[-1:] == _ENDLESS and size <= 2 * _TEXT_READ:
+        return args
     begun = _begun(args, _TEXT_READ)
-    return args if sum(map(len, begun)) == sum(map(len, args)) else (*begun, "...")
+    return args if sum(map(len, begun)) == size else (*begun, *_ENDLESS)
 
 
 def cut(args: tuple[str, ...]) -> tuple[str, ...]:

@@ -14,28 +14,21 @@ from tidewaiter.attribution import Directory, is_full_id
 from tidewaiter.campaign import Incidents
 from tidewaiter.case import Case, gather
 from tidewaiter.chain import Chain
-from tidewaiter.cluster import ClusterState
-from tidewaiter.correlate import Correlator
+from tidewaiter.correlate import Correlator, masked_facts
 from tidewaiter.event import Event, ImageFacts, Tick
-from tidewaiter.identity import EVERYWHERE, IdentityGraph
-from tidewaiter.incarnation import incarnations
-from tidewaiter.judge import Analytic, Judgement, incident_key, to_alert, to_container
-from tidewaiter.ledger import Ledger, weightiest
+from tidewaiter.identity import EVERYWHERE
+from tidewaiter.judge import Analytic, Judgement, alert_id, incident_key, to_alert, to_container
+from tidewaiter.ledger import weightiest
+from tidewaiter.objects import PodRecord
 from tidewaiter.pods import judged_chains
 from tidewaiter.policy import TrustPolicy
 from tidewaiter.resolve import provenance
+from tidewaiter.revisions import Revisions
+from tidewaiter.snapshot import State, decode, encode, waiting_of
 
 _PULLS_CAP = 20_000
 _CHAINS_CAP = 250_000
 _RECHECK_NS = 60_000_000_000
-
-
-class State(msgspec.Struct):
-    """Everything the engine knows; `Engine.snapshot` encodes it and `Engine.restore` takes it back."""
-
-    clusters: dict[str, ClusterState] = msgspec.field(default_factory=dict)
-    graph: IdentityGraph = msgspec.field(default_factory=IdentityGraph)
-    ledger: Ledger = msgspec.field(default_factory=Ledger)
 
 
 class Engine:
@@ -57,9 +50,11 @@ class Engine:
         self.state = state or State()
         self.ledger = self.state.ledger
         self.live = live
+        """Whether alerts are given out as they arise. Somebody must tick then, about every second."""
         self.horizon_ns = horizon_ns
         """Events from later than this are rejected: their producer's clock is wrong."""
         self.directory = Directory(self.state.clusters, policy.provenance_retention_ns, _PULLS_CAP, chains_cap)
+        self.directory.evicted = self.state.evicted
         self.directory.on_opened = self._opened
         self.activity = Activity(
             self.directory,
@@ -68,14 +63,23 @@ class Engine:
             settles=self._settles,
             on_resolved=self._resolved,
         )
-        self.correlator = Correlator(self.directory, self.state.graph, policy, self.activity)
+        self.correlator = Correlator(self.directory, self.state.graph, policy, self.activity, self.state.progress)
         self.quiet: set[bytes] = set()
         """Of containers that can come to nothing any more, so that their records need not be decoded: the ids, whole
         and their first 12 characters; and pods all of whose containers are so: a line feed, which no text within a
         line has, and `namespace/pod`."""
         self._awaited: dict[int, tuple[str, int]] = {}
         """Event that waits -> source and weight of the record whose fate it is."""
+        self._fates: list[str] = []
+        self._unfiled: list[Event] = []
+        """What became of the events of the present record, and those of them that wait."""
         self.silenced = 0
+        self._take_up()
+        self._revisions: Revisions | None = None
+        if live:
+            given, graph = self.state.given, self.state.graph
+            self._revisions = Revisions(given, self.directory, graph, policy, analytic, self._judge)
+            self.directory.on_evicted = self._revisions.forget
 
     # ------------------------------------------------------------------------------------------ in
 
@@ -87,26 +91,35 @@ class Engine:
 
     def feed_record(self, source: str, events: Iterable[Event], lines: int = 1) -> list[Output]:
         """File all events of one record and count it once (as `lines` lines where its producer spreads it)."""
-        outcomes: list[str] = []
-        waiting: list[Event] = []
+        fates: list[str] = []
+        unfiled: list[Event] = []
+        self._fates, self._unfiled = fates, unfiled
         for event in events:
             outcome = self.feed(event)
-            outcomes.append(outcome)
             if outcome == "waiting":
-                waiting.append(event)
-        fate = weightiest(outcomes)
+                unfiled.append(event)
+            else:
+                fates.append(outcome)
+            if self._revisions is not None and outcome not in ("expired", "rejected"):
+                self._revisions.notice(event)
+        if unfiled:
+            fates.append("waiting")
+        fate = weightiest(fates)
         self.ledger.note(source, fate, lines)
         if fate == "waiting":
             # The record's fate is that of its first waiting event.
-            self._awaited[id(waiting[0])] = (source, lines)
-        if not self.live:
+            self._awaited[id(unfiled[0])] = (source, lines)
+        if self._revisions is None:
             self.activity.touched.clear()
             return []
-        return self._revisions()
+        self._revisions.touch(self._touched())
+        return [*self._revisions.after_record()]
 
     def learn_facts(self, facts: ImageFacts) -> None:
         """Take in facts that somebody verified over the image's bytes (`--facts`)."""
-        self.state.graph.learn(facts, EVERYWHERE)
+        self.state.graph.learn(facts if self.activity.keep_arguments else masked_facts(facts), EVERYWHERE)
+        if self._revisions is not None:
+            self._revisions.notice(facts)
 
     def _resolved(self, event: Event, outcome: Outcome) -> None:
         if outcome == "waiting":
@@ -115,6 +128,13 @@ class Engine:
         if awaited is not None:
             source, lines = awaited
             self.ledger.move(source, "waiting", outcome, lines)
+            return
+        for number, waiting in enumerate(self._unfiled):
+            if waiting is event:
+                # Another event of the same record has named its container.
+                del self._unfiled[number]
+                self._fates.append(outcome)
+                return
 
     # ------------------------------------------------------------------------------------------ what need not be read
 
@@ -130,6 +150,10 @@ class Engine:
         if not self.analytic.keeps_quiet(provenance(chain, pods, self.directory, self.state.graph, self.policy)):
             return False
         chain.settle()
+        self._leave_unread(chain)
+        return True
+
+    def _leave_unread(self, chain: Chain) -> None:
         if chain.container_id is not None and is_full_id(chain.container_id):
             prefix = chain.container_id[:12]
             alike = [c for name in self.state.clusters for c in self.directory.find_prefix(name, prefix)]
@@ -138,7 +162,6 @@ class Engine:
             self.quiet.add(chain.container_id.encode())
         if chain.pod_name is not None and self.directory.pod_is_settled(chain.pod_namespace, chain.pod_name):
             self.quiet.add(f"\n{chain.pod_namespace}/{chain.pod_name}".encode())
-        return True
 
     def _opened(self, chain: Chain) -> None:
         """A container or its pod became known: what waited for it is filed; it may share a name with a settled one."""
@@ -147,26 +170,38 @@ class Engine:
             self.quiet.discard(id_of[:12].encode())
             self.quiet.discard(id_of.encode())
             self.quiet.discard(f"\n{chain.pod_namespace}/{chain.pod_name}".encode())
+        if self._revisions is not None and chain.container_id is not None and is_full_id(chain.container_id):
+            alike = self.directory.find_prefix(chain.cluster, chain.container_id[:12])
+            if len(alike) > 1:
+                self._revisions.rename(alike)
         if self.activity.waiting and chain.container_id is not None and is_full_id(chain.container_id):
             self.activity.resolve(f"id:{chain.cluster}/{chain.container_id[:12]}", self.activity.refile)
 
     # ------------------------------------------------------------------------------------------ out
 
     def finish(self, *, containers: bool = False) -> Iterator[Alert | ContainerShown]:
-        """The stream has ended: the final record of every chain, in order of time."""
+        """The stream has ended: the final record of every chain, in order of time.
+
+        While watching, what was given out before is taken into account: revisions go on, an alert that is none any
+        more is withdrawn, and a final record that was given out already is not repeated.
+        """
         self.correlator.close()
         chains, lost = judged_chains(self.directory)
         chains.sort(key=lambda chain: (chain.first_seen_ns or 0, chain.key, chain.cluster, chain.node))
         for source, records in lost.items():
             self.ledger.move(source, "used", "unattributed", records)
         found: list[tuple[int, str, Chain]] = []
+        given: dict[str, tuple[str, ...] | None] = {}
+        """Alerts that were given out -> why they are none any more; None: they are."""
         self.silenced = 0
         for chain in chains:
             case, judgement = self._judge(chain)
-            if judgement.verdict in ("alert", "suspicious"):
+            is_alert = judgement.verdict in ("alert", "suspicious")
+            if is_alert:
                 found.append((judgement.time_ns, chain.key, chain))
-            else:
-                self.silenced += judgement.verdict == "silenced"
+            self.silenced += judgement.verdict == "silenced"
+            if self.state.given and (known := alert_id(case, self.analytic)) in self.state.given:
+                given[known] = None if is_alert else judgement.reasons
             if containers and not chain.is_sandbox:
                 yield to_container(case, judgement)
         # Judged twice, so that not all alerts of a large hunt are held at once.
@@ -175,7 +210,16 @@ class Engine:
         for _, _, chain in found:
             case, judgement = self._judge(chain)
             incident = incidents.of(judgement.time_ns, incident_key(case, self.analytic))
-            yield to_alert(case, judgement, self.analytic, incident)
+            if self._revisions is None:
+                yield to_alert(case, judgement, self.analytic, incident)
+                continue
+            given.setdefault(alert_id(case, self.analytic))
+            alert = self._revisions.final(chain, case, judgement, incident)
+            if alert is not None:
+                yield alert
+        if self._revisions is not None:
+            yield from self._revisions.gone(given)
+            yield from self._revisions.farewells()
 
     def summary(self, complete: bool, alerts: int, suspicious: int) -> Summary:
         """What the run read and what became of it."""
@@ -198,61 +242,45 @@ class Engine:
         """Time went on (while watching): give up what has waited too long, and say what has changed by that."""
         self.feed(tick)
         self.correlator.sweep()
-        return self._revisions()
+        touched = self._touched()
+        if self._revisions is None:
+            return []
+        self._revisions.touch(touched)
+        return [*self._revisions.after_tick()]
 
-    def _revisions(self) -> list[Output]:
-        """New revisions of the chains that were touched, where their record is no longer the one given out."""
-        given: list[Output] = []
+    def _touched(self) -> list[Chain | tuple[str, PodRecord]]:
         touched, self.activity.touched = self.activity.touched, []
-        for chain in dict.fromkeys(map(id, touched)):
-            whole = next(c for c in touched if id(c) == chain)
-            for part in incarnations(whole):
-                alert = self._revise(part)
-                if alert is not None:
-                    given.append(alert)
-                    whole.revision, whole.shown, whole.first_id = part.revision, part.shown, part.first_id
-        return given
-
-    def _revise(self, chain: Chain) -> Alert | None:
-        case, judgement = self._judge(chain)
-        if judgement.verdict in ("alert", "suspicious"):
-            key = incident_key(case, self.analytic)
-            alert = to_alert(case, judgement, self.analytic, Incidents().of(judgement.time_ns, key))
-        elif chain.revision >= 0:
-            before = msgspec.json.decode((chain.shown or "{}").encode(), type=Alert)
-            alert = msgspec.structs.replace(before, verdict="withdrawn", reasons=judgement.reasons)
-        else:
-            return None
-        shown = msgspec.json.encode(alert).decode()
-        if shown == chain.shown:
-            return None
-        chain.shown, chain.first_id = shown, alert.id
-        chain.revision += 1
-        return msgspec.structs.replace(alert, revision=chain.revision, final=False)
+        return touched
 
     def _judge(self, chain: Chain) -> tuple[Case, Judgement]:
-        case = self._case(chain)
+        case = gather(chain, self.directory, self.state.graph, self.policy)
         return case, self.analytic.judge(case, self.policy)
-
-    def _case(self, chain: Chain) -> Case:
-        return gather(chain, self.directory, self.state.graph, self.policy)
 
     # ------------------------------------------------------------------------------------------ snapshot
 
     def snapshot(self) -> bytes:
-        """The state as bytes (msgpack). What waits for its container is given up to its last resort first."""
-        self.correlator.close()
-        return msgspec.msgpack.encode(self.state)
+        """The state as bytes (msgpack), without secrets. This engine goes on as if it had not been asked."""
+        return encode(
+            msgspec.structs.replace(
+                self.state,
+                progress=self.correlator.progress(),
+                waiting=waiting_of(self.activity, self._awaited),
+                evicted=self.directory.evicted,
+            )
+        )
 
     @staticmethod
     def restore(snapshot: bytes) -> State:
         """The state out of a snapshot. Raises ValueError where the bytes are no snapshot."""
-        try:
-            state = msgspec.msgpack.decode(snapshot, type=State)
-        except (msgspec.DecodeError, RecursionError) as error:
-            raise ValueError(f"not a snapshot of the engine's state: {error}") from None
-        for cluster in state.clusters.values():
-            for name, node in list(cluster.nodes.items()):
-                # Aliases of one node were one object before; they become one again.
-                cluster.nodes[name] = cluster.nodes.get(node.name, node)
-        return state
+        return decode(snapshot)
+
+    def _take_up(self) -> None:
+        """Go on where the state was left: what waited waits again, and what was left unread stays so."""
+        waiting, self.state.waiting = self.state.waiting, ()
+        for entry in waiting:
+            self.activity.waiting.add(entry.event, entry.names)
+            if entry.source is not None:
+                self._awaited[id(entry.event)] = (entry.source, entry.lines)
+        for chain in self.directory.chains():
+            if chain.is_settled:
+                self._leave_unread(chain)

@@ -64,7 +64,7 @@ class Analytic(msgspec.Struct, frozen=True, kw_only=True):
 
 def alert_id(case: Case, analytic: Analytic) -> str:
     """The same for one container under one analytic, whatever order its records came in."""
-    return case.chain.first_id or stable_id(analytic.id, case.chain.cluster, case.node, case.chain.key)
+    return stable_id(analytic.id, case.chain.cluster, case.node, case.chain.key)
 
 
 def incident_key(case: Case, analytic: Analytic) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from tidewaiter.attribution import Directory
+from tidewaiter.attribution import Directory, unique_nodes
 from tidewaiter.chain import Chain
 from tidewaiter.cluster import ClusterState
 from tidewaiter.incarnation import incarnations
@@ -16,32 +16,48 @@ def judged_chains(directory: Directory) -> tuple[list[Chain], dict[str, int]]:
     chains: list[Chain] = []
     lost: dict[str, int] = {}
     for cluster in directory.states.values():
-        with_ids: dict[tuple[str | None, str | None, str | None], list[Chain]] = {}
-        in_pods: set[tuple[str | None, str | None]] = set()
-        for chain in directory.wholes():
-            if chain.cluster != cluster.name:
-                continue
-            if chain.pod_name is None and chain.pod_uid is None:
-                chains += incarnations(chain)
-            else:
-                with_ids.setdefault(_place(chain), []).append(chain)
-                in_pods.add((chain.pod_namespace, chain.pod_name))
-        pod_chains: dict[tuple[str | None, str | None, str | None], list[Chain]] = {}
-        for chain in cluster.chains.values():
-            pod_chains.setdefault(_place(chain), []).append(chain)
-        for place, siblings in with_ids.items():
-            told = pod_chains.pop(place, [])
-            mine = [chain for chain in told if any(_may_be_one(chain, sibling) for sibling in siblings)]
-            chains += _shared(siblings, mine)
-            others = [chain for chain in told if chain not in mine]
-            if others:
-                pod_chains[place] = others
-        for alone in pod_chains.values():
-            for whole in _by_uid(alone):
-                chains.append(whole)
-                in_pods.add((whole.pod_namespace, whole.pod_name))
-        chains += _only_in_spec(cluster, in_pods, lost)
+        known = directory.wholes(chain for node in unique_nodes(cluster) for chain in node.chains.values())
+        chains += judged_of(cluster, known, cluster.chains.values(), list(cluster.pods_by_name.values()), lost)
     return chains, lost
+
+
+def judged_of(
+    cluster: ClusterState,
+    known: Iterable[Chain],
+    told_by_pods: Iterable[Chain],
+    pods: Iterable[tuple[str, ...]],
+    lost: dict[str, int],
+) -> list[Chain]:
+    """The containers to be judged of a cluster, or of those of its pods that are given wholly.
+
+    `known` are chains with ids, as they are judged, `told_by_pods` those without, `pods` the pods' keys, together where
+    they share a name; `lost` takes up the records by source for which no container could be found.
+    """
+    chains: list[Chain] = []
+    with_ids: dict[tuple[str | None, str | None, str | None], list[Chain]] = {}
+    in_pods: set[tuple[str | None, str | None]] = set()
+    for chain in known:
+        if chain.pod_name is None and chain.pod_uid is None:
+            chains += incarnations(chain)
+        else:
+            with_ids.setdefault(_place(chain), []).append(chain)
+            in_pods.add((chain.pod_namespace, chain.pod_name))
+    pod_chains: dict[tuple[str | None, str | None, str | None], list[Chain]] = {}
+    for chain in told_by_pods:
+        pod_chains.setdefault(_place(chain), []).append(chain)
+    for place, siblings in with_ids.items():
+        told = pod_chains.pop(place, [])
+        mine = [chain for chain in told if any(_may_be_one(chain, sibling) for sibling in siblings)]
+        chains += _shared(siblings, mine)
+        others = [chain for chain in told if chain not in mine]
+        if others:
+            pod_chains[place] = others
+    for alone in pod_chains.values():
+        for whole in _by_uid(alone):
+            chains.append(whole)
+            in_pods.add((whole.pod_namespace, whole.pod_name))
+    chains += _only_in_spec(cluster, pods, in_pods, lost)
+    return chains
 
 
 def _place(chain: Chain) -> tuple[str | None, str | None, str | None]:
@@ -92,10 +108,13 @@ def _shared(siblings: list[Chain], told_by_pod: list[Chain]) -> Iterable[Chain]:
 
 
 def _only_in_spec(
-    cluster: ClusterState, in_pods: set[tuple[str | None, str | None]], lost: dict[str, int]
+    cluster: ClusterState,
+    pods: Iterable[tuple[str, ...]],
+    in_pods: set[tuple[str | None, str | None]],
+    lost: dict[str, int],
 ) -> Iterable[Chain]:
     """Pods that did something, but none of whose containers anybody named: the spec's containers stand for them."""
-    for keys in list(cluster.pods_by_name.values()):
+    for keys in pods:
         records = [cluster.pods[key] for key in keys if key in cluster.pods]
         actions = [action for record in records for action in record.actions]
         if not actions or any((record.namespace, record.name) in in_pods for record in records):

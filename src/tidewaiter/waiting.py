@@ -66,6 +66,10 @@ class WaitingRoom:
     def __iter__(self) -> Iterator[Event]:
         return iter([event for event, _ in self._events.values()])
 
+    def entries(self) -> list[tuple[Event, tuple[str, ...]]]:
+        """Each event with the names it waits under, the one that has waited longest first."""
+        return list(self._events.values())
+
     def _take(self, ticket: int) -> Event:
         event, names = self._events.pop(ticket)
         for name in names:
