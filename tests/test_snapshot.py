@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from engine_cases import EVIL, engine
-from made_events import attack, cid, connected, created, entered, feed, finished, ran, started
+from made_events import attack, cid, connected, created, entered, feed, finished, pod_of, ran, started
 from tidewaiter.engine import Engine
 
 HUSH = "geheim" * 3
@@ -66,6 +66,19 @@ def test_snapshot_does_not_change_who_goes_on() -> None:
     assert len(moved.snapshot()) == len(first)
 
 
+def test_what_many_share_is_one_object_after_a_restart_too() -> None:
+    """A thousand containers of one image take no more room than before."""
+    machine = engine()
+    command = ("curl", "-s", "http://evil.example/x")
+    feed(machine, [event for name in "ab" for event in (created(0, name, EVIL), ran(9, name, *command))])
+    moved = engine(state=Engine.restore(machine.snapshot()))
+    one, other = moved.directory.chains()
+    assert one.claims[0] is other.claims[0]
+    assert one.actions[0].args is other.actions[0].args
+    assert one.node is other.node
+    assert msgspec.msgpack.decode(moved.snapshot()) == msgspec.msgpack.decode(machine.snapshot())
+
+
 def test_snapshot_keeps_what_waits_for_whom_by_whatever_name() -> None:
     """By id, by process, by address; execs, flows and stages alike; and glimpses, by the same name in every run."""
     machine = engine()
@@ -92,3 +105,17 @@ def test_long_command_line_that_waits_over_a_restart_is_cut_as_any_other() -> No
         feed(machine, [created(0, "a", EVIL), started(1, "a")])
         shown.append(finished(machine).only)
     assert shown[0] == shown[1]
+
+
+@pytest.mark.parametrize("is_moved", [False, True])
+def test_what_is_lost_at_the_end_is_counted_once(is_moved: bool) -> None:
+    """Whoever finishes twice, and whoever finds the container between two ends."""
+    machine = engine()
+    feed(machine, [connected(9, None, pod=pod_of("web"), source="hubble") for _ in range(2)])
+    feed(machine, [connected(10, None, pod=pod_of("web"), source="hubble")])
+    for _ in range(2):
+        assert finished(machine).summary.sources["hubble"].unattributed == 2
+        if is_moved:
+            machine = engine(state=Engine.restore(machine.snapshot()))
+    feed(machine, [created(0, "a", EVIL, pod=pod_of("web", "c"))])
+    assert finished(machine).summary.sources["hubble"].unattributed == 0

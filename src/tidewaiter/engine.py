@@ -188,8 +188,11 @@ class Engine:
         self.correlator.close()
         chains, lost = judged_chains(self.directory)
         chains.sort(key=lambda chain: (chain.first_seen_ns or 0, chain.key, chain.cluster, chain.node))
-        for source, records in lost.items():
-            self.ledger.move(source, "used", "unattributed", records)
+        for source in sorted({*lost, *self.state.lost}):
+            # Whoever goes on after an end, and comes to another, has counted some before.
+            more = lost.get(source, 0) - self.state.lost.get(source, 0)
+            self.ledger.move(source, *(("used", "unattributed") if more > 0 else ("unattributed", "used")), abs(more))
+        self.state.lost = lost
         found: list[tuple[int, str, Chain]] = []
         given: dict[str, tuple[str, ...] | None] = {}
         """Alerts that were given out -> why they are none any more; None: they are."""

@@ -1,6 +1,6 @@
 """Turns everything the engine knows into bytes, and those bytes into a state from which another engine goes on."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -48,6 +48,8 @@ class State(msgspec.Struct):
     waiting: tuple[Waiting, ...] = ()
     evicted: int = 0
     """Containers that were given up because a bound was reached."""
+    lost: dict[str, int] = msgspec.field(default_factory=dict)
+    """Source -> records for which no container could be found when the end had come last."""
 
 
 def waiting_of(activity: Activity, awaited: dict[int, tuple[str, int]]) -> tuple[Waiting, ...]:
@@ -82,8 +84,33 @@ def decode(snapshot: bytes) -> State:
         state = msgspec.msgpack.decode(snapshot, type=State)
     except (msgspec.DecodeError, RecursionError) as error:
         raise ValueError(f"not a snapshot of the engine's state: {error}") from None
+    _share(state, {})
     for cluster in state.clusters.values():
         for node in list(cluster.nodes.values()):
             for alias in node.aliases:
                 cluster.nodes[alias] = node
     return state
+
+
+def _share(value: Any, known: dict[Any, Any]) -> Any:
+    """The value, with one object for all that is equal in it and cannot change: a text, a user, a spec."""
+    kind = type(value)
+    if kind is str:
+        return known.setdefault(value, value)
+    if kind is tuple:
+        parts = tuple([_share(part, known) for part in value])
+        # Of numbers and texts side by side none is said twice.
+        return known.setdefault(parts, parts) if all(type(part) is str for part in parts) else parts
+    if kind is list:
+        value[:] = [_share(part, known) for part in value]
+    elif kind is dict:
+        shared = {_share(key, known): _share(part, known) for key, part in value.items()}
+        value.clear()
+        value.update(shared)
+    elif isinstance(value, msgspec.Struct):
+        for name in value.__struct_fields__:
+            part = getattr(value, name)
+            if (one := _share(part, known)) is not part:
+                msgspec.structs.force_setattr(value, name, one)
+        return known.setdefault(value, value) if kind.__struct_config__.frozen else value
+    return value
