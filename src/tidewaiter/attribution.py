@@ -18,7 +18,7 @@ from tidewaiter.cluster import ClusterState
 from tidewaiter.digest import is_hex
 from tidewaiter.event import ContainerEvent
 from tidewaiter.node import NodeState
-from tidewaiter.shared import shared_text
+from tidewaiter.shared import shared_text, shared_texts
 
 NODELESS = ""
 _FULL = 64
@@ -136,7 +136,7 @@ class Directory:
                 self.on_evicted(cluster.chains.pop(next(iter(cluster.chains))))
                 self.evicted += 1
             chain = cluster.chains[key] = Chain(key=key, cluster=cluster.name, node=event.node or NODELESS)
-        chain.named_by = tuple(sorted({*chain.named_by, event.node or NODELESS}))
+        chain.named_by = shared_texts(tuple(sorted({*chain.named_by, shared_text(event.node or NODELESS)})))
         chain.identify(event)
         return chain
 
@@ -232,7 +232,7 @@ class Directory:
         key = container_id if is_full_id(container_id) else chosen_key(event)
         chain = Chain(key=key, cluster=cluster.name, node=node.name)
         chain.container_id = container_id
-        chain.named_by = (shared_text(event.node or NODELESS),)
+        chain.named_by = shared_texts((shared_text(event.node or NODELESS),))
         node.chains[key] = chain
         self._enter(chain)
         self.make_room(chain)
@@ -271,7 +271,7 @@ class Directory:
                 chain.node = here.name
             elif here is not there:
                 self._merge(cluster, here, there)
-        chain.named_by = tuple(sorted({*chain.named_by, shared_text(name)}))
+        chain.named_by = shared_texts(tuple(sorted({*chain.named_by, shared_text(name)})))
         return chain
 
     def _merge(self, cluster: ClusterState, one: NodeState, other: NodeState) -> None:

@@ -28,7 +28,7 @@ def _text(text: str) -> str:
 
 @lru_cache(maxsize=16_384)
 def shared_texts(texts: tuple[str, ...]) -> tuple[str, ...]:
-    """A command line, which was cut before."""
+    """A command line, which was cut before, or the names of a node."""
     return texts
 
 
