@@ -10,6 +10,7 @@ from tidewaiter import identity
 from tidewaiter.digest import chain_id
 from tidewaiter.event import ImageFacts
 from tidewaiter.identity import CLAIMED, EVERYWHERE, Declared, IdentityGraph
+from tidewaiter.image_contents import ImageContents
 
 INDEX, AMD_MANIFEST, ARM_MANIFEST = digest("index"), digest("amd manifest"), digest("arm manifest")
 AMD, ARM, STACK = digest("amd config"), digest("arm config"), digest("stack")
@@ -239,3 +240,12 @@ def test_graph_survives_a_snapshot() -> None:
     for facts in SOME_FACTS:
         graph.learn(facts, NODE_A)
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(graph), type=IdentityGraph) == graph
+
+
+def test_only_what_was_verified_says_what_the_layers_hold() -> None:
+    """A runtime's word, or a claim in telemetry, does not make a binary one that no layer holds."""
+    contents = ImageContents({"/bin/sh": digest("layer")})
+    for scope, known in ((CLAIMED, {}), (NODE_A, {}), (EVERYWHERE, {AMD: contents})):
+        graph = IdentityGraph()
+        graph.learn(image_facts(config_digest=AMD, contents=contents), scope)
+        assert graph.contents == known

@@ -13,6 +13,7 @@ from typing import Literal
 import msgspec
 
 from tidewaiter.digest import Digest
+from tidewaiter.image_contents import ImageContents
 
 
 class Where(msgspec.Struct, frozen=True):
@@ -168,6 +169,8 @@ class ImageFacts(Event, frozen=True, kw_only=True):
     cmd: tuple[str, ...] | None = None
     healthcheck: tuple[str, ...] | None = None
     """As in the image config: `("CMD", ...)`, `("CMD-SHELL", "...")`, `("NONE",)`."""
+    contents: ImageContents | None = None
+    """What the layers hold that can run, where all of them were read."""
     proof: Literal["archive", "registry", "daemon", "runtime", "claimed"] = "claimed"
     """`runtime`: inspect output, proven for that node's runtime. `claimed`: found inside telemetry."""
 

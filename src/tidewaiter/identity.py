@@ -15,12 +15,14 @@ import msgspec
 
 from tidewaiter.digest import Digest, chain_id
 from tidewaiter.event import ImageFacts
+from tidewaiter.image_contents import ImageContents
 
 EVERYWHERE = "*"
 """Scope of a relation that was verified over the bytes: true on every node."""
 CLAIMED = "?"
 """Scope of a relation that telemetry merely claims."""
 _MAX_RELATIONS = 200_000
+_MAX_CONTENTS = 10_000
 _MAX_BESIDE = 256
 """Digests kept beside one digest: platforms of an index, names of one content."""
 _KINDS = ("index", "manifest", "config")
@@ -51,6 +53,8 @@ class IdentityGraph(msgspec.Struct):
     """Chain ID -> config digests that stand on it."""
     declared: dict[Digest, Declared] = msgspec.field(default_factory=dict)
     """Config digest -> what it declares."""
+    contents: dict[Digest, ImageContents] = msgspec.field(default_factory=dict)
+    """Config digest -> what its layers hold that can run, where that was verified over the bytes."""
     short: dict[str, set[Digest]] = msgspec.field(default_factory=dict)
     """First 12 hex of a config digest -> config digests."""
     evicted: int = 0
@@ -75,6 +79,9 @@ class IdentityGraph(msgspec.Struct):
             if stack is not None:
                 self._stack(config, stack)
             self._declare(config, facts)
+        if scope == EVERYWHERE and facts.contents is not None and len(self.contents) < _MAX_CONTENTS:
+            # One config digest has one stack of layers: a second telling can only be the same.
+            self.contents.setdefault(config, facts.contents)
 
     def relate(self, repo_digest: Digest, config: Digest, scope: str) -> None:
         """An index or manifest digest stands beside a config digest, proven in `scope`."""

@@ -3,6 +3,7 @@
 import pytest
 
 from tidewaiter.event import ImageFacts, Where
+from tidewaiter.image_contents import ImageContents
 from tidewaiter.sources import RecordError
 from tidewaiter.sources.image_facts import SOURCE, decode
 
@@ -39,3 +40,15 @@ def test_it_is_recognised_by_its_kind_alone() -> None:
     assert SOURCE.recognise is not None
     assert SOURCE.recognise({"kind": "image_facts"})
     assert not SOURCE.recognise({"kind": "Pod"})
+
+
+def test_what_the_layers_hold_is_told_where_the_record_has_it() -> None:
+    """Paths with the diff_id of their layer; a digest that is none makes the record wrong."""
+    layer = "sha256:" + "a" * 64
+    held = f'"executables":{{"/bin/sh":"{layer}"}},"links":{{"/sh":"bin/sh"}},"tools":["/bin/sh"]'
+    record = f'{{"kind":"image_facts","config_digest":"{CONFIG}",{held}}}'
+    (facts,) = decode(record.encode(), WHERE)
+    assert isinstance(facts, ImageFacts)
+    assert facts.contents == ImageContents({"/bin/sh": layer}, {"/sh": "bin/sh"}, ("/bin/sh",))
+    with pytest.raises(RecordError):
+        tuple(decode(record.replace(layer, "sha256:a").encode(), WHERE))

@@ -12,6 +12,7 @@ import msgspec
 
 from tidewaiter.digest import Digest, digest_or_none
 from tidewaiter.event import Event, ImageFacts, Where
+from tidewaiter.image_contents import ImageContents
 from tidewaiter.sources import RecordError, Source
 from tidewaiter.sources._fields import decode_json
 
@@ -30,6 +31,9 @@ class _Record(msgspec.Struct):
     cmd: list[str] | None = None
     healthcheck: list[str] | None = None
     references: list[str] = []
+    executables: dict[str, str] | None = None
+    links: dict[str, str] = {}
+    tools: list[str] = []
 
 
 _DECODER = msgspec.json.Decoder(_Record)
@@ -56,6 +60,7 @@ def decode(record: bytes, where: Where) -> Iterable[Event]:
             cmd=None if told.cmd is None else tuple(told.cmd),
             healthcheck=None if told.healthcheck is None else tuple(told.healthcheck),
             references=tuple(told.references),
+            contents=_contents(told),
             proof="claimed",
         ),
     )
@@ -64,6 +69,14 @@ def decode(record: bytes, where: Where) -> Iterable[Event]:
 def recognise(record: Mapping[str, Any]) -> bool:
     """Whether an object says of itself that it is one."""
     return record.get("kind") == KIND
+
+
+def _contents(told: _Record) -> ImageContents | None:
+    if told.executables is None:
+        return None
+    for diff_id in set(told.executables.values()):
+        _checked(diff_id)
+    return ImageContents(told.executables, told.links, tuple(told.tools))
 
 
 def _checked(text: str | None) -> Digest | None:
