@@ -14,6 +14,7 @@ from tidewaiter.chain import BY_PID, Action, Chain, Session
 from tidewaiter.cluster import ClusterState
 from tidewaiter.cut import cut, is_long, readable
 from tidewaiter.event import ContainerEvent, ContainerExec, Event, NetworkFlow, Pod, ProcessExec
+from tidewaiter.identity import IdentityGraph
 from tidewaiter.incarnation import note_process
 from tidewaiter.lineage import link
 from tidewaiter.mask import mask_arguments
@@ -21,6 +22,7 @@ from tidewaiter.objects import PodRecord
 from tidewaiter.policy import TrustPolicy
 from tidewaiter.processes import chain_of_process, likely_chain_of_process, process_ids, take_back
 from tidewaiter.shared import shared_path, shared_text, shared_texts, shared_user
+from tidewaiter.strangers import may_be_stranger
 from tidewaiter.waiting import WaitingRoom
 
 Outcome = Literal["used", "irrelevant", "waiting", "expired", "unattributed", "duplicate", "rejected"]
@@ -32,6 +34,7 @@ class Activity:
     def __init__(
         self,
         directory: Directory,
+        graph: IdentityGraph,
         policy: TrustPolicy,
         *,
         keep_arguments: bool = False,
@@ -39,6 +42,7 @@ class Activity:
         on_resolved: Callable[[Event, Outcome], None],
     ) -> None:
         self.directory = directory
+        self.graph = graph
         self.policy = policy
         self.keep_arguments = keep_arguments
         self.waiting = WaitingRoom()
@@ -251,7 +255,10 @@ class Activity:
             return "irrelevant"
         if row_of(action, self.policy) is None:
             chain.descend(link(action.time_ns, action.pid, action.parent_pid))
-            return "irrelevant"
+            if not may_be_stranger(action, self.graph):
+                return "irrelevant"
+            chain.estrange(action)
+            return "used"
         return "used" if chain.act(action) else "duplicate"
 
     def _act_in_pod(self, cluster: ClusterState, pod: Pod, action: Action) -> Outcome:

@@ -97,6 +97,8 @@ class BehaviourShown(msgspec.Struct, frozen=True):
     protocol: str | None = None
     reason: str | None = None
     """The judging row that gave the strength, e.g. `suspicious_binary`."""
+    layer_diff_id: str | None = None
+    """The layer of the image that holds what was run, where the image's contents are known."""
 
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="alert"):

@@ -11,6 +11,7 @@ from tidewaiter.chain import Action, Chain, Session
 from tidewaiter.cluster import ClusterState
 from tidewaiter.event import PodContainer, User
 from tidewaiter.identity import Declared, IdentityGraph
+from tidewaiter.image_contents import ImageContents
 from tidewaiter.objects import PodRecord, WorkloadRecord
 from tidewaiter.policy import Subject, TrustPolicy
 from tidewaiter.resolve import Provenance, provenance
@@ -19,6 +20,7 @@ LOCAL = "local"
 """The node of streams that name none."""
 _OWNERS_FOLLOWED = 4
 _EVIDENCE_SHOWN = 16
+_TOOLS_SHOWN = 12
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +33,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     workload: Workload | None
     provenance: Provenance
     declared: Declared | None
+    contents: ImageContents | None
+    """What the image's layers hold that can run; None: not known."""
     probes: tuple[tuple[str, ...], ...]
     spec: PodContainer | None
     debugger: User | None
@@ -85,6 +89,8 @@ def gather(chain: Chain, directory: Directory, graph: IdentityGraph, policy: Tru
     owners = _owners(pods, cluster)
     sessions = {repr(s.order): s for p in pods for s in p.sessions} | {repr(s.order): s for s in chain.sessions}
     config = found.image.config_digest if found.config_proof in ("proven", "by_name") else None
+    contents = graph.contents.get(config) if config is not None else None
+    acted = chain.actions if contents is None else sorted((*chain.actions, *chain.strangers), key=lambda a: a.order)
     return Case(
         chain=chain,
         node=_node_of(chain, pods, cluster),
@@ -93,18 +99,19 @@ def gather(chain: Chain, directory: Directory, graph: IdentityGraph, policy: Tru
         workload=_workload(chain, pods, owners),
         provenance=found,
         declared=graph.declared.get(config) if config is not None else None,
+        contents=contents,
         probes=spec.probes if spec is not None else (),
         spec=spec,
         debugger=debugger,
         host_pid=chain.host_pid or any(p.host_pid for p in pods),
         sessions=tuple(sorted(sessions.values(), key=lambda s: (s.time_ns, s.order))),
-        actions=tuple(a for a in chain.actions if _is_its_own(a, chain, directory)),
+        actions=tuple(a for a in acted if _is_its_own(a, chain, directory)),
         pod_actions=tuple(sorted((a for p in pods for a in p.actions), key=lambda a: a.order)),
         pod_actions_omitted=sum(p.actions_omitted for p in pods),
         asked_ns=asked.time_ns if asked is not None else None,
         created_by=_creator(chain, pods, owners, debugger),
         pulled_by=_puller(found),
-        evidence=_evidence(chain, pods, owners, found, sessions.values()),
+        evidence=(*_evidence(chain, pods, owners, found, sessions.values()), *_held(contents)),
     )
 
 
@@ -214,6 +221,15 @@ def _evidence(
     if len(shown) > _EVIDENCE_SHOWN:
         shown = shown[: _EVIDENCE_SHOWN // 2] + shown[-_EVIDENCE_SHOWN // 2 :]
     return tuple(evidence for _, evidence in shown)
+
+
+def _held(contents: ImageContents | None) -> Iterable[Evidence]:
+    """What could run in the image, where that is known: it has no time and stands in no record of telemetry."""
+    if contents is not None:
+        shown = ", ".join(contents.tools[:_TOOLS_SHOWN])
+        more = len(contents.tools) - _TOOLS_SHOWN
+        tools = f"{shown} and {more} more" if more > 0 else shown or "no shell, package manager or download tool"
+        yield Evidence("image", None, "image_facts", "", f"its layers hold {tools}")
 
 
 class _Pointed(Protocol):

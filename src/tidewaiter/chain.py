@@ -11,7 +11,7 @@ from functools import lru_cache
 import msgspec
 
 from tidewaiter import lineage, tally
-from tidewaiter.ends import insert, left_out, put
+from tidewaiter.ends import earliest, insert, left_out, put
 from tidewaiter.event import ContainerEvent, ImageClaim, Pod, User, Where
 from tidewaiter.shared import bounded_image, shared_text, shared_user
 
@@ -21,6 +21,7 @@ _SAME_KEPT = 3
 """Of one and the same action (a probe every ten seconds), so many first and last occurrences stay."""
 _STAGES_KEPT = 12
 _RESTARTS_KEPT = 512
+_STRANGERS_KEPT = 32
 BY_PID = -1
 """In place of a prefix's length: the container was found by a process id alone."""
 _CLAIMS_KEPT = 16
@@ -186,6 +187,8 @@ class Chain(msgspec.Struct):
     actions: tuple[Action, ...] = ()
     given_up: bytes = b""
     """Tally of the actions that were given up, so that a second delivery is not counted again."""
+    strangers: tuple[Action, ...] = ()
+    """Runs of files that its image may not hold (`strangers.py`); bounded."""
     sessions: tuple[Session, ...] = ()
     lineage: bytes = b""
     """Which process started which (`lineage.py`), of processes that are no actions, to follow a session's processes
@@ -255,6 +258,10 @@ class Chain(msgspec.Struct):
         self.given_up, is_new = tally.note(self.given_up, action.order)
         return is_new
 
+    def estrange(self, action: Action) -> None:
+        """Keep the run of a file that its image may not hold."""
+        self.strangers = earliest(self.strangers, action, lambda one: one.exe, _STRANGERS_KEPT)
+
     def descend(self, links: bytes) -> None:
         """Take in which processes started which, those that are no actions (`lineage.py`)."""
         self.lineage = lineage.union(self.lineage, links)
@@ -264,7 +271,7 @@ class Chain(msgspec.Struct):
     def settle(self) -> None:
         """Nothing that it does matters any more."""
         self.is_settled = True
-        self.actions, self.lineage = (), b""
+        self.actions, self.strangers, self.lineage = (), (), b""
 
     def claim(self, source: str, image: ImageClaim, time_ns: int = 0) -> None:
         """Take in what a source said about the image, once."""
@@ -315,6 +322,8 @@ class Chain(msgspec.Struct):
             self._restart(*other.restarts)
         for action in other.actions:
             self.act(action)
+        for stranger in other.strangers:
+            self.estrange(stranger)
         for claim in other.claims:
             self.claim(claim.source, claim.image, claim.time_ns)
         for session in other.sessions:

@@ -4,7 +4,7 @@ What is left out of a set is left out of every greater one too, so that the orde
 """
 
 from bisect import bisect_left
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, Protocol, TypeVar
 
 
@@ -46,6 +46,14 @@ def insert(kept: tuple[_Kept, ...], new: _Kept, first: int, last: int) -> tuple[
     if len(grown) <= first + last:
         return grown, is_known, None
     return grown[:first] + grown[first + 1 :], False, grown[first]
+
+
+def earliest(known: Iterable[_Kept], new: _Kept, kind: Callable[[_Kept], Hashable], most: int) -> tuple[_Kept, ...]:
+    """The first of each kind, and of these the `most` earliest."""
+    first: dict[Hashable, _Kept] = {}
+    for item in sorted((*known, new), key=lambda one: (one.order, one.stream, one.offset)):
+        first.setdefault(kind(item), item)
+    return tuple(first.values())[:most]
 
 
 def left_out(kinds: Sequence[Hashable], first: int, last: int, alike: int) -> list[int]:

@@ -58,6 +58,7 @@ class Engine:
         self.directory.on_opened = self._opened
         self.activity = Activity(
             self.directory,
+            self.state.graph,
             policy,
             keep_arguments=keep_arguments,
             settles=self._settles,

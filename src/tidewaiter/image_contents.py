@@ -14,7 +14,7 @@ _UNSAYABLE = ("/proc/", "/dev/fd/", "/memfd:")
 """Paths that name an open file, not a place in the image."""
 
 
-class ImageContents(msgspec.Struct, frozen=True):
+class ImageContents(msgspec.Struct):
     """What an image holds that can run. Complete: what is not in it, no layer holds."""
 
     executables: dict[str, Digest]

@@ -72,6 +72,7 @@ def _part(chain: Chain, number: int, since_ns: int, until_ns: int) -> Chain:
         sightings=sightings,
         restarts=tuple(t for t in chain.restarts if since_ns <= t < until_ns),
         actions=actions,
+        strangers=tuple(a for a in chain.strangers if since_ns <= a.time_ns < until_ns),
         sessions=tuple(s for s in chain.sessions if since_ns <= s.time_ns < until_ns),
         claims=tuple(c for c in chain.claims if c.time_ns == 0 or since_ns <= c.time_ns < until_ns),
         first_seen_ns=min(times, default=chain.first_seen_ns),

@@ -99,6 +99,7 @@ def _shared(siblings: list[Chain], told_by_pod: list[Chain]) -> Iterable[Chain]:
                 sightings=tuple(s for s in told.sightings if since_ns <= s.time_ns < until_ns),
                 restarts=tuple(t for t in told.restarts if since_ns <= t < until_ns),
                 actions=tuple(a for a in told.actions if since_ns <= a.time_ns < until_ns),
+                strangers=tuple(a for a in told.strangers if since_ns <= a.time_ns < until_ns),
                 sessions=tuple(s for s in told.sessions if since_ns <= s.time_ns < until_ns),
                 first_seen_ns=None,
                 first_process=first if first is not None and since_ns <= first[0] < until_ns else None,

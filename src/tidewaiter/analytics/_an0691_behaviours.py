@@ -11,6 +11,8 @@ from tidewaiter.alert import BehaviourShown, Evidence, format_time
 from tidewaiter.behaviour import describe, egress_row, exec_row, is_declared, program_names
 from tidewaiter.case import Case
 from tidewaiter.chain import BY_PID, Action, Session
+from tidewaiter.digest import Digest
+from tidewaiter.image_contents import can_be_told
 from tidewaiter.lineage import pairs
 from tidewaiter.objects import is_human
 from tidewaiter.policy import Effects, TrustPolicy
@@ -60,8 +62,12 @@ def _was_open(case: Case, time_ns: int, skew_ns: int) -> bool:
 
 
 def _weigh(case: Case, policy: TrustPolicy, action: Action, attribution: str, sessions: set[int]) -> list[Weighed]:
+    layer = None
     if action.kind == "exec":
         row = exec_row(action, policy)
+        if case.contents is not None and can_be_told(action.exe):
+            layer = case.contents.layer_of(action.exe or "")
+            row = row if layer is not None else "written_binary"
         if row == "suspicious_binary":
             if is_declared(action, case.declared, case.probes) or _is_first_process(case, action, policy):
                 row = "declared_binary"
@@ -75,7 +81,7 @@ def _weigh(case: Case, policy: TrustPolicy, action: Action, attribution: str, se
         return []
     kind = "drift" if row == "written_binary" else "exec" if action.kind == "exec" else "egress"
     what = describe(action) + (" (refused)" if action.is_refused else "")
-    return _weighed(case, policy, row, kind, what, action.time_ns, attribution, action)
+    return _weighed(case, policy, row, kind, what, action.time_ns, attribution, action, layer)
 
 
 def _weigh_session(case: Case, policy: TrustPolicy, session: Session) -> list[Weighed]:
@@ -101,6 +107,7 @@ def _weighed(
     time_ns: int,
     attribution: str,
     action: Action | Session | None,
+    layer_diff_id: Digest | None = None,
 ) -> list[Weighed]:
     strength = getattr(policy.behaviours, row)
     if strength == "none":
@@ -114,6 +121,7 @@ def _weighed(
         name=action.dst_name if isinstance(action, Action) else None,
         protocol=action.protocol if isinstance(action, Action) else None,
         reason=row,
+        layer_diff_id=layer_diff_id,
     )
     record = f"{action.stream}:{action.offset}" if action is not None else ""
     evidence = Evidence("behaviour", shown.time, action.source if action is not None else "", record, what)

@@ -124,6 +124,7 @@ def _group(alert: Alert) -> tuple[list[_Group], set[int]]:
 def _behaviour_row(first: BehaviourShown, times: list[str], records: list[Evidence], anchor: Anchor | None) -> Row:
     notes = [first.protocol] if first.protocol else []
     notes += [f"to {first.name}"] if first.name else []
+    notes += [f"in layer {first.layer_diff_id[:19]}"] if first.layer_diff_id else []
     notes += ["seen for the whole pod"] if first.attribution == "pod" else []
     often = _times(len(times), records)
     if often > 1:
