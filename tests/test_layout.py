@@ -22,6 +22,7 @@ LIBRARIES = {
     "core": {"msgspec"},
     "policy_yaml.py": {"msgspec", "yaml"},
     **{area: {"msgspec"} for area in LEAVES},
+    "image": {"msgspec", "zstandard"},
 }
 """Third-party packages that an area (or, where it is named itself, a file) may import; the outer areas are free."""
 

@@ -54,12 +54,19 @@ def is_hex(text: str) -> bool:
 
 
 def chain_id(diff_ids: Sequence[Digest]) -> Digest | None:
-    """The ChainID of a stack of layers, bottom first; None for no layers.
+    """The ChainID of a stack of layers, bottom first; None for no layers."""
+    found = chain_ids(diff_ids)
+    return found[-1] if found else None
+
+
+def chain_ids(diff_ids: Sequence[Digest]) -> list[Digest]:
+    """The ChainID of each layer with all below it, bottom first.
 
     `ChainID(L0) = DiffID(L0)`, `ChainID(L0|..|Ln) = sha256(ChainID(L0|..|Ln-1) + " " + DiffID(Ln))`
     (image-spec config.md, "Layer ChainID").
     """
-    chain: Digest | None = None
+    found: list[Digest] = []
     for diff_id in diff_ids:
-        chain = diff_id if chain is None else "sha256:" + hashlib.sha256(f"{chain} {diff_id}".encode()).hexdigest()
-    return chain
+        text = f"{found[-1]} {diff_id}" if found else None
+        found.append(diff_id if text is None else "sha256:" + hashlib.sha256(text.encode()).hexdigest())
+    return found
