@@ -1,0 +1,139 @@
+"""Turns an image of a running Docker into a view, through the daemon's socket.
+
+Sources: moby api/swagger.yaml (`ImageInspect`, `ImageGet`), moby daemon/internal/image/tarexport. What the daemon would
+save is read as it comes, and nothing is saved: the archive is a stream that is begun anew where something before it is
+wanted. The image is asked for by its id, so that a tag that moves meanwhile changes nothing.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+from urllib.parse import quote
+
+import httpx
+import msgspec
+
+from tidewaiter.edge.rewound import Rewound
+from tidewaiter.image.blob import ReadError
+from tidewaiter.image.docker_archive import read_docker_archive
+from tidewaiter.image.limits import DOCUMENT_BYTES
+from tidewaiter.image.tar_folder import TarFolder
+from tidewaiter.image.view import Fault, Image, View
+from tidewaiter.reference import parse_reference
+
+_SOCKET = "/var/run/docker.sock"
+_ARCHIVE_BYTES = 2**50
+_SILENCE_S = 300.0
+"""A daemon up to 24 writes the whole archive to its own disk before it sends the first byte."""
+
+
+def default_socket() -> str:
+    """Where Docker listens: `$DOCKER_HOST` where that is a socket, else the usual place. Raises `ReadError`."""
+    told = os.environ.get("DOCKER_HOST") or f"unix://{_SOCKET}"
+    if not told.startswith("unix://"):
+        raise ReadError(f"DOCKER_HOST is {told[:100]!r}, and only a socket of this machine (unix://...) is asked")
+    return told.removeprefix("unix://")
+
+
+@contextmanager
+def open_docker(reference: str, socket: str | None = None) -> Iterator[View]:
+    """The view of an image that a Docker daemon has; its layers can be read until the context ends.
+
+    Raises `ReadError` where the daemon cannot be asked or has no such image, and `ImageReferenceError` where the text
+    can be no image's name or id.
+    """
+    socket = socket or default_socket()
+    if not Path(socket).is_socket():
+        raise ReadError(f"Docker does not listen at {socket}: there is no such socket")
+    daemon = _Daemon(socket)
+    try:
+        told = daemon.inspect(reference)
+        with Rewound(lambda: daemon.archive(told["Id"])) as stream:
+            folder = TarFolder(f"docker:{reference}", cast(BinaryIO, stream), _ARCHIVE_BYTES)
+            yield _as_docker_tells(read_docker_archive(folder), told, reference)
+    finally:
+        daemon.close()
+
+
+class _Daemon:
+    def __init__(self, socket: str) -> None:
+        self._socket = socket
+        transport = httpx.HTTPTransport(uds=socket)
+        self._http = httpx.Client(transport=transport, base_url="http://docker", timeout=_SILENCE_S)
+
+    def close(self) -> None:
+        self._http.close()
+
+    def inspect(self, reference: str) -> dict[str, Any]:
+        parse_reference(reference)
+        with self._asked(f"/images/{quote(reference, safe='/:@')}/json", reference) as response:
+            data = b""
+            for piece in response.iter_raw():
+                data += piece
+                if len(data) > DOCUMENT_BYTES:
+                    raise ReadError(f"what Docker tells of {reference} is longer than {DOCUMENT_BYTES} bytes")
+        told = _json(data)
+        if not isinstance(told, dict) or not isinstance(told.get("Id"), str):
+            raise ReadError(f"what listens at {self._socket} does not answer as Docker does")
+        return told
+
+    @contextmanager
+    def archive(self, image_id: str) -> Iterator[Iterator[bytes]]:
+        with self._asked(f"/images/{quote(image_id, safe=':')}/get", image_id) as response:
+            yield self._pieces(response)
+
+    def _pieces(self, response: httpx.Response) -> Iterator[bytes]:
+        try:
+            yield from response.iter_raw()
+        except httpx.HTTPError as error:
+            raise ReadError(f"Docker broke off while it sent the image: {error}") from None
+
+    @contextmanager
+    def _asked(self, path: str, wanted: str) -> Iterator[httpx.Response]:
+        try:
+            with self._http.stream("GET", path) as response:
+                if response.is_success:
+                    yield response
+                    return
+                told = _json(next(response.iter_raw(), b"")[:4096])
+                said = str(told.get("message", "")) if isinstance(told, dict) else ""
+                why = "".join(sign if sign.isprintable() else " " for sign in said)[:300]
+                raise ReadError(f"Docker refused {wanted[:200]} with status {response.status_code}: {why}")
+        except httpx.HTTPError as error:
+            raise ReadError(f"Docker at {self._socket} cannot be asked: {error}") from None
+
+
+def _as_docker_tells(view: View, told: dict[str, Any], reference: str) -> View:
+    """The archive's images with the names that the daemon knows, and a fault where its id is none of theirs."""
+    names = [reference, *_texts(told.get("RepoTags")), *_texts(told.get("RepoDigests"))]
+    images = tuple(
+        msgspec.structs.replace(image, references=tuple(dict.fromkeys((*names, *image.references))))
+        for image in view.images
+    )
+    known = {digest for image in view.images for digest in _ids(image)} | {index.digest for index in view.indexes}
+    faults = view.faults
+    if told["Id"] not in known:
+        why = f"Docker calls the image {told['Id'][:140]}, and nothing that it saves of it has this digest"
+        faults = (*faults, Fault("image_id", told["Id"][:140], "no", why))
+    return msgspec.structs.replace(view, form="docker", images=images, faults=faults)
+
+
+def _ids(image: Image) -> Iterator[str]:
+    """What Docker may call an image: its config's digest, or, with containerd's store, its manifest's."""
+    for document in (image.config, image.manifest):
+        if document is not None:
+            yield document.digest
+
+
+def _texts(value: Any) -> list[str]:
+    return [text for text in value if isinstance(text, str)] if isinstance(value, list) else []
+
+
+def _json(data: bytes) -> Any:
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError):
+        return None
