@@ -58,8 +58,8 @@ def cli_page() -> str:
     lines = [
         NOTE,
         "# Commands",
-        "What `--help` prints. Exit status, the first that holds: 2 usage or configuration error; 1 at least one "
-        "alert; 3 telemetry incomplete; 0.",
+        "What `--help` prints. Exit status of `hunt`, the first that holds: 2 usage or configuration error; 1 at least "
+        "one alert; 3 telemetry incomplete; 0.",
     ]
     for path, help_text in commands(main, click.Context(main, info_name="tidewaiter", **settings(main))):
         lines += ["", f"## {path}", "```text", help_text, "```"]

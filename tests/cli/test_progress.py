@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from tidewaiter.cli import _progress
-from tidewaiter.cli._progress import Progress
+from tidewaiter.cli._progress import Meter, Progress
 
 
 class Terminal(io.StringIO):
@@ -124,3 +124,30 @@ def test_a_file_that_grew_is_never_more_than_whole(terminal: Terminal, clock: Cl
         progress.show(file, 20_000_000, 10)
     assert "100% of 10 MB: 20 MB" in terminal.getvalue()
     assert "0 s left" in terminal.getvalue()
+
+
+def test_a_meter_tells_bytes_and_what_is_left(terminal: Terminal, clock: Clock) -> None:
+    """Layers are counted in bytes; the line goes away at the end."""
+    with Meter(4_000_000) as meter:
+        meter.add(500_000)
+        clock.now_s += 1
+        meter.add(500_000)
+    shown = terminal.getvalue()
+    assert " 25% of 4 MB: 1 MB, 1 MB/s, 3 s left" in shown
+    assert shown.endswith("\r\x1b[K")
+
+
+def test_a_meter_of_unknown_length_tells_what_was_read(terminal: Terminal, clock: Clock) -> None:
+    """A stream may not say how long it is."""
+    with Meter(0) as meter:
+        clock.now_s += 1
+        meter.add(2_000_000)
+    assert "2 MB, 2 MB/s" in terminal.getvalue()
+    assert "left" not in terminal.getvalue()
+
+
+def test_a_meter_is_silent_without_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """Logs stay free of it."""
+    with Meter(1) as meter:
+        meter.add(1)
+    assert capsys.readouterr().err == ""

@@ -50,6 +50,42 @@ class Progress:
         sys.stderr.flush()
 
 
+class Meter:
+    """Shows how many of so many bytes were read; silent where stderr is no terminal."""
+
+    def __init__(self, total_bytes: int) -> None:
+        self._total = total_bytes
+        self._read = 0
+        self._is_shown = sys.stderr.isatty()
+        self._started_s = self._last_s = time.monotonic()
+
+    def __enter__(self) -> "Meter":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._is_shown:
+            sys.stderr.write(_CLEAR)
+            sys.stderr.flush()
+
+    def add(self, count: int) -> None:
+        """Take in that so many more bytes were read; redraw the line now and then."""
+        self._read += count
+        now_s = time.monotonic()
+        if not self._is_shown or now_s - self._last_s < _EVERY_S:
+            return
+        self._last_s = now_s
+        taken_s = max(now_s - self._started_s, 1e-6)
+        line = f"{self._read / _MEGABYTE:,.0f} MB, {self._read / taken_s / _MEGABYTE:,.0f} MB/s"
+        if self._total and self._read:
+            left_s = max(self._total - self._read, 0) * taken_s / self._read
+            share = min(self._read / self._total, 1)
+            line = f"{share:4.0%} of {self._total / _MEGABYTE:,.0f} MB: {line}, {left_s:.0f} s left"
+        sys.stderr.write(_CLEAR + line)
+        sys.stderr.flush()
+
+
 def _size(path: str) -> int:
     try:
         found = os.stat(path)
