@@ -10,7 +10,7 @@ from tidewaiter.attribution import Directory
 from tidewaiter.chain import Chain, Claim
 from tidewaiter.digest import Digest
 from tidewaiter.identity import IdentityGraph
-from tidewaiter.node import VOIDING, NodeState
+from tidewaiter.node import VOIDING, NameMoment, NodeState
 from tidewaiter.objects import PodRecord, Spec, added_by
 from tidewaiter.origins import Origin, content_of, only_one, origins_of
 from tidewaiter.policy import Trust, TrustPolicy
@@ -172,6 +172,8 @@ def _configs(
                 moment = node.content_at(reference.name, at_ns)
                 if moment is not None:
                     named |= content_of(moment.config_digest, moment.repo_digest, graph, scopes)
+                    alike = [m for m in node.names[reference.name] if m.time_ns == moment.time_ns]
+                    proven |= _verified(alike, stacks, graph)
     conflicts: list[str] = []
     if len(proven) > 1:
         conflicts.append("verified relations name several images: " + ", ".join(sorted(proven)))
@@ -180,6 +182,15 @@ def _configs(
         if known is not None and stacks and known not in stacks:
             conflicts.append(f"the container stands on layers {min(stacks)}, its image on {known}")
     return proven, named, claimed, tuple(conflicts)
+
+
+def _verified(moments: list[NameMoment], stacks: set[Digest], graph: IdentityGraph) -> set[Digest]:
+    """The config that a name stood for at a time, where it was resolved then and there, the image's own bytes prove
+    the config of what it was resolved to, and the container stands on that image's layers."""
+    targets = {m.repo_digest for m in moments if m.time_ns is not None and m.repo_digest is not None}
+    if len(targets) != 1 or len(stacks) != 1:
+        return set()
+    return {config for config in graph.configs_of(min(targets), ()) if graph.chains.get(config) in stacks}
 
 
 def _stacks(chain: Chain) -> set[Digest]:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from images import image, lay_out, oci_layout
 
 from tidewaiter.edge.facts import FactsError, read_facts
 
@@ -87,7 +88,7 @@ def test_bytes_that_are_no_text_are_told(tmp_path: Path) -> None:
     path.write_bytes(b'{"kind":"image_facts","platform":"\xff\xfe"}\n')
     assert fault(str(path)).startswith(f"{path}:1: ")
     path.write_bytes(b"\x00\x1f\x8b\xff")
-    assert fault(str(path)).startswith(f"{path}:1: ")
+    assert fault(str(path)).startswith(f"{path}: a tar archive with an image was looked for")
 
 
 def test_another_kind_of_record_is_told(tmp_path: Path) -> None:
@@ -121,4 +122,20 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     """Missing, or a folder."""
     missing = str(tmp_path / "missing.jsonl")
     assert fault(missing) == f"{missing}: the facts cannot be read: No such file or directory"
-    assert fault(str(tmp_path)).startswith(f"{tmp_path}: the facts cannot be read: ")
+    assert "which holds no image" in fault(str(tmp_path)) or "was looked for" in fault(str(tmp_path))
+
+
+def test_an_image_is_believed_as_far_as_its_bytes_prove_it(tmp_path: Path) -> None:
+    """Digests, what it declares, and what its layers hold; of a broken one nothing."""
+    made = image({"bin/sh": "busybox", "bin/busybox": b"x"}, {"app": b"y"})
+    folder = lay_out(oci_layout(made), tmp_path / "layout")
+    read: list[int] = []
+    [facts] = read_facts(str(folder), read.append)
+    assert (facts.config_digest, facts.chain_id, facts.cmd) == (made.config_digest, made.chain_id, ("/app/web",))
+    assert (facts.proof, facts.time_ns) == ("archive", None)
+    assert facts.contents is not None
+    assert sum(read) > 0
+    for layer in (folder / "blobs" / "sha256").iterdir():
+        if layer.read_bytes().startswith(b"\x1f\x8b"):
+            layer.write_bytes(layer.read_bytes() + b"more")
+    assert fault(str(folder)).endswith("nothing is proven of this image (broken); tidewaiter image verify says why")

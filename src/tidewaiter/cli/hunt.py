@@ -1,7 +1,5 @@
 """Turns `tidewaiter hunt PATH...` into alerts on stdout: recorded telemetry in, the few chains that matter out."""
 
-import os
-import shutil
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -14,6 +12,7 @@ from tidewaiter.alert import Alert, ContainerShown, Summary
 from tidewaiter.analytics import analytics
 from tidewaiter.cli._faults import UsageFault, open_policy
 from tidewaiter.cli._progress import Progress
+from tidewaiter.cli._terminal import page_size, write_bytes, write_text
 from tidewaiter.cli._times import duration_ns, moment_ns
 from tidewaiter.edge.facts import FactsError, read_facts
 from tidewaiter.edge.hunt import Hunt
@@ -28,7 +27,6 @@ from tidewaiter.sources import sources
 
 EXIT_ALERT = 1
 EXIT_INCOMPLETE = 3
-_NARROWEST, _WIDEST = 60, 140
 _SHOWN_OF_RECORD = 120
 _FEW_CONTAINERS = 25
 _DAY_NS = 86_400 * 1_000_000_000
@@ -38,7 +36,7 @@ _DAY_NS = 86_400 * 1_000_000_000
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option("--policy", "policy_path", metavar="FILE", help="Trust policy; without one every registry is untrusted.")
 @click.option(
-    "--facts", "facts_paths", multiple=True, metavar="FILE", help="Image facts that you verified (JSON lines)."
+    "--facts", "facts_paths", multiple=True, metavar="FILE", help="Image facts, or an image (archive, layout) to prove."
 )
 @click.option("--cluster", default="default", show_default=True, help="Cluster of records that name none.")
 @click.option("--node", help="Node of records that name none.")
@@ -175,27 +173,12 @@ def _nothing_to_read(paths: tuple[str, ...], problems: Iterable[tuple[str, str]]
     return "nothing to read: no path given holds a file"
 
 
-def _page() -> tuple[int, bool]:
-    """Width of the text, and whether it is coloured."""
-    width = min(max(shutil.get_terminal_size((100, 24)).columns, _NARROWEST), _WIDEST)
-    return width, sys.stdout.isatty() and "NO_COLOR" not in os.environ
-
-
 def _writer(form: str) -> Callable[[Alert | ContainerShown | Summary], None]:
     if form != "text":
         encode = sinks()[form].encode
-        return lambda output: _write(encode(output))
-    width, color = _page()
-    return lambda output: _write((render(output, width=width, color=color) + "\n").encode("utf-8", "replace"))
-
-
-def _write(data: bytes) -> None:
-    try:
-        sys.stdout.buffer.write(data)
-    except BrokenPipeError:
-        # Whoever read us has seen enough (`| head`).
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        return lambda output: write_bytes(encode(output))
+    width, color = page_size()
+    return lambda output: write_text(render(output, width=width, color=color) + "\n")
 
 
 def _write_containers(
@@ -203,8 +186,8 @@ def _write_containers(
 ) -> None:
     if form == "text":
         if shown:
-            width, color = _page()
-            _write((render_containers(shown, width=width, color=color) + "\n\n").encode("utf-8", "replace"))
+            width, color = page_size()
+            write_text(render_containers(shown, width=width, color=color) + "\n\n")
     else:
         for container in shown:
             writer(container)
