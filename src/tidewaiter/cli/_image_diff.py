@@ -7,8 +7,9 @@ import click
 import msgspec
 
 from tidewaiter.cli._faults import UsageFault
+from tidewaiter.cli._form import form_option
 from tidewaiter.cli._image_page import columns, form_words, image_page, labelled, short, size_words, verdict_span
-from tidewaiter.cli._image_target import Choice, choice_options, format_option, opened, target_options
+from tidewaiter.cli._image_target import Choice, choice_options, opened, target_options
 from tidewaiter.cli._progress import Meter
 from tidewaiter.cli._terminal import write_bytes, write_text
 from tidewaiter.edge.images import OpenOptions
@@ -32,7 +33,7 @@ _STYLES = {"same": "", "removed": RED, "added": GREEN, "changed": YELLOW}
 @click.option("--all", "is_all", is_flag=True, help="List every changed file.")
 @choice_options
 @target_options
-@format_option
+@form_option
 def diff(a: str, b: str, is_all: bool, choice: Choice, options: OpenOptions, form: str) -> None:
     """Say whether two images are the same content, and which layers, files and config keys changed.
 

@@ -8,11 +8,11 @@ from typing import Any
 import click
 
 from tidewaiter.cli._faults import UsageFault
+from tidewaiter.cli._form import form_option
 from tidewaiter.cli._image_page import short
 from tidewaiter.cli._image_target import (
     Choice,
     choice_options,
-    format_option,
     layer_bytes,
     opened,
     target_options,
@@ -69,7 +69,7 @@ def _matches(path: str, patterns: tuple[str, ...]) -> bool:
 @click.option("--history", is_flag=True, help="Tell what every layer did to each PATH.")
 @choice_options
 @target_options
-@format_option
+@form_option
 def files(image: str, paths: tuple[str, ...], history: bool, choice: Choice, options: OpenOptions, form: str) -> None:
     """List the files that a container of an image sees, each with the layer that wrote it, and what layers deleted.
 

@@ -3,12 +3,12 @@
 import click
 import msgspec
 
+from tidewaiter.cli._form import form_option
 from tidewaiter.cli._image_page import image_page
 from tidewaiter.cli._image_shown import render, render_tree
 from tidewaiter.cli._image_target import (
     Choice,
     choice_options,
-    format_option,
     is_one_image,
     layer_bytes,
     opened,
@@ -27,7 +27,7 @@ from tidewaiter.sinks._escape import encode_json
 @click.option("--env", "has_env", is_flag=True, help="Also show the environment and all labels.")
 @choice_options
 @target_options
-@format_option
+@form_option
 def inspect(image: str, has_env: bool, choice: Choice, options: OpenOptions, form: str) -> None:
     """Show what an image is: its digests, how it runs, its layers, and what could run in it.
 

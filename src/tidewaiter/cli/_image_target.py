@@ -25,14 +25,6 @@ from tidewaiter.reference import ImageReferenceError, reference_or_none
 
 Command = Callable[..., Any]
 
-format_option = click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="Form of the output.",
-)
 _REGISTRY = (
     click.option("--plain-http", is_flag=True, help="Speak http with a registry that is not on this machine."),
     click.option(

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Mapping
 
 import click
 
+from tidewaiter.cli._form import form_option
 from tidewaiter.cli._image_page import form_words, identity_lines, image_page, labelled, title, verdict_span
-from tidewaiter.cli._image_target import format_option, opened, target_options, verified
+from tidewaiter.cli._image_target import opened, target_options, verified
 from tidewaiter.cli._terminal import write_bytes, write_text
 from tidewaiter.edge.images import OpenOptions
 from tidewaiter.image.verification import Relation, Verdict, Verification
@@ -21,7 +22,7 @@ _SHOWN = 50
 @click.argument("image", metavar="IMAGE")
 @click.option("--all", "is_all", is_flag=True, help="Also list the relations that hold.")
 @target_options
-@format_option
+@form_option
 def verify(image: str, is_all: bool, options: OpenOptions, form: str) -> None:
     """Prove every digest of an image over its exact bytes, or say which relation is broken.
 

@@ -8,8 +8,9 @@ from contextlib import ExitStack
 import click
 
 from tidewaiter.cli._faults import UsageFault
+from tidewaiter.cli._form import form_option
 from tidewaiter.cli._image_page import image_page, labelled
-from tidewaiter.cli._image_target import format_option, opened, target_options
+from tidewaiter.cli._image_target import opened, target_options
 from tidewaiter.cli._terminal import write_bytes, write_text
 from tidewaiter.edge.images import NoImage, OpenOptions, open_view, read_documents
 from tidewaiter.image.blob import ReadError
@@ -36,7 +37,7 @@ _WORDS = {
 @click.argument("words", metavar="DIGEST...", nargs=-1, required=True)
 @click.option("--in", "places", metavar="PLACE", multiple=True, help="Where to look; may be given again.")
 @target_options
-@format_option
+@form_option
 def whatis(words: tuple[str, ...], places: tuple[str, ...], options: OpenOptions, form: str) -> None:
     """Say what a digest is the digest of: index, manifest, config, layer, diff_id, chain ID, v1 id.
 

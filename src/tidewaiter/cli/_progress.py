@@ -5,22 +5,21 @@ import stat
 import sys
 import time
 from types import TracebackType
+from typing import Self
 
 _EVERY_S = 0.25
 _MEGABYTE = 1_000_000
 _CLEAR = "\r\x1b[K"
 
 
-class Progress:
-    """Shows bytes, records a second and the time left; silent where stderr is no terminal."""
+class _Line:
+    """A line on the terminal that is gone when the work is done."""
 
-    def __init__(self, files: tuple[str, ...]) -> None:
-        self._total = sum(_size(path) for path in files)
-        self._read: dict[str, int] = {}
+    def __init__(self) -> None:
         self._is_shown = sys.stderr.isatty()
         self._started_s = self._last_s = time.monotonic()
 
-    def __enter__(self) -> "Progress":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -29,6 +28,15 @@ class Progress:
         if self._is_shown:
             sys.stderr.write(_CLEAR)
             sys.stderr.flush()
+
+
+class Progress(_Line):
+    """Shows bytes, records a second and the time left; silent where stderr is no terminal."""
+
+    def __init__(self, files: tuple[str, ...]) -> None:
+        self._total = sum(_size(path) for path in files)
+        self._read: dict[str, int] = {}
+        super().__init__()
 
     def show(self, stream: str, position: int, records: int) -> None:
         """Take in that a stream is read so far; redraw the line now and then."""
@@ -50,24 +58,13 @@ class Progress:
         sys.stderr.flush()
 
 
-class Meter:
+class Meter(_Line):
     """Shows how many of so many bytes were read; silent where stderr is no terminal."""
 
     def __init__(self, total_bytes: int) -> None:
         self._total = total_bytes
         self._read = 0
-        self._is_shown = sys.stderr.isatty()
-        self._started_s = self._last_s = time.monotonic()
-
-    def __enter__(self) -> "Meter":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._is_shown:
-            sys.stderr.write(_CLEAR)
-            sys.stderr.flush()
+        super().__init__()
 
     def add(self, count: int) -> None:
         """Take in that so many more bytes were read; redraw the line now and then."""

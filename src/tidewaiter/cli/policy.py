@@ -8,6 +8,7 @@ import click
 import msgspec
 
 from tidewaiter.cli._faults import UsageFault, open_policy
+from tidewaiter.cli._form import form_option
 from tidewaiter.policy import DEFAULT_POLICY, ConfigError, Effects, Subject, Trust, TrustPolicy
 from tidewaiter.policy_rules import GLOB_FIELDS
 from tidewaiter.policy_suggest import suggest_policy
@@ -15,16 +16,6 @@ from tidewaiter.policy_yaml import cut, printable
 from tidewaiter.reference import ImageReference, ImageReferenceError, parse_reference
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-
-_format = click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="Form of the output.",
-)
 
 
 def _print_json(document: object) -> None:
@@ -116,7 +107,7 @@ def _place_options(command: Command) -> Command:
 @click.argument("references", metavar="REF...", nargs=-1, required=True)
 @click.option("--policy", "path", metavar="FILE", help="The policy to ask; without it, the defaults.")
 @_place_options
-@_format
+@form_option
 def check(
     references: tuple[str, ...],
     path: str | None,
@@ -162,7 +153,7 @@ def check(
 
 @policy.command("test")
 @click.argument("path", metavar="FILE")
-@_format
+@form_option
 def run_tests(path: str, form: Literal["text", "json"]) -> None:
     """Load a policy and run the cases under its `tests`.
 
@@ -205,7 +196,7 @@ def _tell_problem(path: str, sentence: str) -> None:
 
 @policy.command()
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True)
-@_format
+@form_option
 def suggest(paths: tuple[str, ...], form: Literal["text", "json"]) -> None:
     """Print a first policy, to be edited: the registries and repositories seen in telemetry, none of them trusted yet.
 

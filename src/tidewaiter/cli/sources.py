@@ -6,20 +6,14 @@ import textwrap
 import click
 import msgspec
 
+from tidewaiter.cli._form import form_option
 from tidewaiter.sources import sources as known_sources
 
 _NARROWEST, _WIDEST = 60, 120
 
 
 @click.command()
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="Form of the output.",
-)
+@form_option
 def sources(form: str) -> None:
     """List the telemetry that can be read.
 
