@@ -139,3 +139,16 @@ def test_an_image_is_believed_as_far_as_its_bytes_prove_it(tmp_path: Path) -> No
         if layer.read_bytes().startswith(b"\x1f\x8b"):
             layer.write_bytes(layer.read_bytes() + b"more")
     assert fault(str(folder)).endswith("nothing is proven of this image (broken); tidewaiter image verify says why")
+
+
+def test_an_image_of_which_a_part_is_absent_is_believed_for_the_rest(tmp_path: Path) -> None:
+    """Its config is proven, what its layers hold is not known; and the operator is told."""
+    made = image({"bin/sh": b"x"}, {"app": b"y"})
+    folder = lay_out(oci_layout(made), tmp_path / "layout")
+    for layer in (folder / "blobs" / "sha256").iterdir():
+        if layer.read_bytes().startswith(b"\x1f\x8b"):
+            layer.unlink()
+    doubts: list[str] = []
+    [facts] = read_facts(str(folder), None, doubts.append)
+    assert (facts.config_digest, facts.chain_id, facts.contents) == (made.config_digest, None, None)
+    assert doubts == [f"{folder}: incomplete, and believed as far as it is proven; tidewaiter image verify says why"]

@@ -11,7 +11,7 @@ import msgspec
 from tidewaiter.alert import Alert, ContainerShown, Summary
 from tidewaiter.analytics import analytics
 from tidewaiter.cli._faults import UsageFault, open_policy
-from tidewaiter.cli._progress import Progress
+from tidewaiter.cli._progress import Meter, Progress
 from tidewaiter.cli._terminal import page_size, write_bytes, write_text
 from tidewaiter.cli._times import duration_ns, moment_ns
 from tidewaiter.edge.facts import FactsError, read_facts
@@ -152,8 +152,9 @@ def _engine(policy: TrustPolicy, facts_paths: tuple[str, ...], keep_arguments: b
     engine = Engine(policy, analytics()["AN0691"], keep_arguments=keep_arguments, horizon_ns=time.time_ns() + _DAY_NS)
     for path in facts_paths:
         try:
-            for facts in read_facts(path):
-                engine.learn_facts(facts)
+            with Meter(0) as meter:
+                for facts in read_facts(path, meter.add, lambda sentence: click.echo(printable(sentence), err=True)):
+                    engine.learn_facts(facts)
         except FactsError as error:
             raise UsageFault(str(error)) from error
     return engine

@@ -24,16 +24,21 @@ class FactsError(ValueError):
     """Nothing can be believed of it; the message is one sentence that names the line, or what is wrong."""
 
 
-def read_facts(path: str, on_progress: Callable[[int], None] | None = None) -> Iterator[ImageFacts]:
+def read_facts(
+    path: str,
+    on_progress: Callable[[int], None] | None = None,
+    on_doubt: Callable[[str], None] = lambda sentence: None,
+) -> Iterator[ImageFacts]:
     """The facts of a file of records, or of an image in any form.
 
-    `on_progress` takes how many bytes of an image were read since it was last called. Raises `FactsError` at the first
-    line that holds no record, and for an image of which nothing is proven.
+    `on_progress` takes how many bytes of an image were read since it was last called, `on_doubt` a sentence where not
+    all of an image is proven. Raises `FactsError` at the first line that holds no record, and for an image of which
+    nothing is proven.
     """
     if _holds_records(path):
         yield from _of_records(path)
     else:
-        yield from _of_image(path, on_progress)
+        yield from _of_image(path, on_progress, on_doubt)
 
 
 def _holds_records(path: str) -> bool:
@@ -63,7 +68,9 @@ def _of_records(path: str) -> Iterator[ImageFacts]:
         raise FactsError(f"{path}: the facts cannot be read: {error.strerror or error}") from error
 
 
-def _of_image(path: str, on_progress: Callable[[int], None] | None) -> Iterator[ImageFacts]:
+def _of_image(
+    path: str, on_progress: Callable[[int], None] | None, on_doubt: Callable[[str], None]
+) -> Iterator[ImageFacts]:
     # Imported here: a hunt without images does not wait for all that reads them.
     from tidewaiter.edge.images import NoImage, open_view
     from tidewaiter.image.facts import examine
@@ -79,6 +86,10 @@ def _of_image(path: str, on_progress: Callable[[int], None] | None) -> Iterator[
     if not records:
         raise FactsError(
             f"{path}: nothing is proven of this image ({verification.verdict}); tidewaiter image verify says why"
+        )
+    if verification.verdict != "proven":
+        on_doubt(
+            f"{path}: {verification.verdict}, and believed as far as it is proven; tidewaiter image verify says why"
         )
     for number, record in enumerate(records, 1):
         yield from _facts(_encoder.encode(record), path, number, record.proof)
