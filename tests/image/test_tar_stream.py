@@ -115,6 +115,16 @@ def test_a_tar_file_may_end_without_its_end(tail: bytes) -> None:
     assert len(members_of(file(b"a") + tail)) == 1
 
 
+@pytest.mark.parametrize("piece_bytes", [1, 1000, 1 << 20])
+@pytest.mark.parametrize("missing", [1, 300, 412])
+def test_the_filling_of_the_last_block_may_be_missing(missing: int, piece_bytes: int) -> None:
+    """`umoci insert` writes such layers, and Docker loads them; a byte of the file itself may not be missing."""
+    tar = file(b"a") + file(b"b", b"x" * 100)
+    assert [member.name for member in members_of(tar[:-missing], piece_bytes)] == ["a", "b"]
+    with pytest.raises(BrokenDataError, match="cut short in or behind 'b'"):
+        members_of(tar[:-413], piece_bytes)
+
+
 def test_an_empty_tar_file_has_no_members() -> None:
     """Docker's empty layer is two blocks of zeros."""
     assert members_of(END) == []

@@ -61,6 +61,8 @@ class TarStream:
         self._long_link: str | None = None
         self._sparse: Member | None = None
         self._stored_bytes = 0
+        self._padding = 0
+        """How many bytes of the last member only fill its last block."""
         self._last_name = ""
         self._zero_blocks = 0
         self.members = 0
@@ -95,8 +97,11 @@ class TarStream:
         self._rest += data[at:]
 
     def finish(self) -> None:
-        """Say that no more comes. Raises `BrokenDataError` where something had to."""
-        if self._skip or self._rest or self._sparse or self._pax or self._long_name or self._long_link:
+        """Say that no more comes. Raises `BrokenDataError` where something had to.
+
+        The last block may lack its filling: `umoci insert` writes such layers, and runtimes take them.
+        """
+        if self._skip > self._padding or self._rest or self._sparse or self._pax or self._long_name or self._long_link:
             raise BrokenDataError(f"the tar file is cut short {self._where()}")
 
     def _where(self) -> str:
@@ -129,6 +134,7 @@ class TarStream:
             self._extended(kind, data[body : body + stored])
             return body + padded
         if kind == b"g":
+            self._padding = 0
             return body + -(-stored // BLOCK_BYTES) * BLOCK_BYTES
         member = Member(
             _prefixed(header, magic, name),
@@ -159,7 +165,8 @@ class TarStream:
                 self._pax.get("GNU.sparse.realsize") or self._pax.get("GNU.sparse.size", ""), "sparse size"
             )
         self._tell(member)
-        return body + -(-stored // BLOCK_BYTES) * BLOCK_BYTES
+        self._padding = -stored % BLOCK_BYTES
+        return body + stored + self._padding
 
     def _sparse_map(self, member: Member, data: bytes, at: int) -> int:
         """A further block of an old GNU sparse file's map."""
@@ -167,7 +174,8 @@ class TarStream:
             return at + BLOCK_BYTES
         self._sparse = None
         self._tell(member)
-        return at + BLOCK_BYTES + -(-self._stored_bytes // BLOCK_BYTES) * BLOCK_BYTES
+        self._padding = -self._stored_bytes % BLOCK_BYTES
+        return at + BLOCK_BYTES + self._stored_bytes + self._padding
 
     def _tell(self, member: Member) -> None:
         if self._pax:
