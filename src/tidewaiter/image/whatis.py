@@ -104,8 +104,6 @@ class _Search:
 
     def measure(self, view: View) -> None:
         """Read the layers that no descriptor names, where one of them can be what is asked for."""
-        if view.form not in ("docker_archive", "docker_archive_v1"):
-            return
         open_questions = {
             digest for digest in self._wanted if not any((digest, kind) in self._found for kind in _KINDS)
         }
