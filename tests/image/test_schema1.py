@@ -36,6 +36,8 @@ def test_without_signatures_all_is_payload() -> None:
 @pytest.mark.parametrize(
     "signatures",
     [
+        1,
+        {},
         [1],
         [{}],
         [{"protected": 1}],

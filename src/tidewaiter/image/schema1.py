@@ -20,8 +20,10 @@ def payload_digest(data: bytes, members: dict[str, Any]) -> Digest | None:
     `data` are the exact bytes, `members` what they hold. A manifest without signatures is all payload.
     """
     signatures = members.get("signatures")
-    if not isinstance(signatures, list) or not signatures:
+    if signatures is None or signatures == []:
         return _digest(data)
+    if not isinstance(signatures, list):
+        return None
     protected = signatures[0].get("protected") if isinstance(signatures[0], dict) else None
     header = _json_object(_decoded(protected))
     length, tail = header.get("formatLength"), _decoded(header.get("formatTail"))
