@@ -121,9 +121,8 @@ def what_is_wrong(document: Document) -> str | None:
     for fault in view.faults:
         if fault.holds == "no":
             return fault.reason if fault.subject == document.digest else f"{fault.subject}: {fault.reason}"
-    if shape_of(document) == "schema1":
-        if payload_digest(document.data, document.members) is None:
-            return "its signatures cannot be read"
+    if shape_of(document) == "schema1" and payload_digest(document.data, document.members) is None:
+        return "its signatures cannot be read"
     for image in view.images:
         for layer in image.layers:
             told = layer.descriptor.media_type if layer.descriptor is not None else None
