@@ -273,6 +273,8 @@ def test_files_can_be_narrowed_and_asked_for_history(golden: Golden) -> None:
     path = put("shop.tar", docker_v25(SHOP))
     assert [line.split()[-1] for line in run("files", path, "/usr").stdout.splitlines()] == ["/usr/bin/su"]
     assert "/app/web" in run("files", path, "*web").stdout
+    none = run("files", path, "/opt", "*.py")
+    assert (none.exit_code, none.stdout, none.stderr) == (0, "", "no file matches /opt, *.py\n")
     golden("files-history.txt", run("files", path, "--history", "/bin/sh", "bin/wget").stdout)
 
 

@@ -83,6 +83,7 @@ def test_nothing_is_written(tmp_path: Path) -> None:
     [
         (b"", "the file is empty"),
         (b"\x7fELF" + bytes(5000), "it is something else"),
+        (b"caf\xc3\xa9\n" * 500, "it is text ("),
         (gzip.compress(b"text" * 500), "it is something packed with gzip"),
         (zstandard.ZstdCompressor().compress(tar(docker_v12(WEB))), "packed with zstd"),
         (tar({}), "it holds no files"),

@@ -7,7 +7,7 @@ from layer_bytes import END, file, header, info, judged, made, pax
 
 from tidewaiter.image.entries import Entry, normalised, shown
 
-CLIMBS = "1 symbolic links that climb above the root, the first is 'a/b/l'"
+CLIMBS = "symbolic links that climb above the root: 1, the first is 'a/b/l'"
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_each_kind_of_member_is_an_entry() -> None:
     ]
     assert entries[2] == Entry("bin/su", "file", 0o4755, 0, 0, 700, 1_700_000_000)
     assert unsafe == []
-    assert mentions == ["2 devices, the first is 'dev/null'"]
+    assert mentions == ["devices: 2, the first is 'dev/null'"]
 
 
 def test_an_old_header_with_a_slash_is_a_directory() -> None:
@@ -83,7 +83,7 @@ def test_whiteouts_name_what_goes() -> None:
         ("", "opaque"),
     ]
     assert unsafe == []
-    assert mentions == ["2 names that AUFS keeps for itself, the first is '.wh..wh.plnk/7.8'"]
+    assert mentions == ["names that AUFS keeps for itself: 2, the first is '.wh..wh.plnk/7.8'"]
     assert len(entries) == 4
 
 
@@ -132,16 +132,16 @@ def test_many_unsafe_members_are_counted() -> None:
 @pytest.mark.parametrize(
     ("tar", "mention"),
     [
-        (file(b"/etc/passwd"), "1 absolute names, the first is '/etc/passwd'"),
-        (header(b"d", 0, b"4"), "1 devices, the first is 'd'"),
+        (file(b"/etc/passwd"), "absolute names: 1, the first is '/etc/passwd'"),
+        (header(b"d", 0, b"4"), "devices: 1, the first is 'd'"),
         (file(b"twice") + file(b"./twice"), "1 members repeat the path of another one"),
         (file(b"twice") * 3, "2 members repeat the path of another one"),
-        (header(b"l", 0, b"2", link=b"../x"), "1 symbolic links that climb above the root, the first is 'l'"),
+        (header(b"l", 0, b"2", link=b"../x"), "symbolic links that climb above the root: 1, the first is 'l'"),
         (header(b"a/b/l", 0, b"2", link=b"../../../x"), CLIMBS),
         (header(b"a/b/l", 0, b"2", link=b"../c/../../../x"), CLIMBS),
-        (header(b"v", 0, b"V"), "1 members of the unknown type 'V', the first is 'v'"),
-        (header(b"l", 9, b"2", link=b"x"), "1 members that have no contents and tell a size, the first is 'l'"),
-        (pax({"GNU.sparse.realsize": b"9"}) + file(b"s"), "1 sparse files, the first is 's'"),
+        (header(b"v", 0, b"V"), "members of the unknown type 'V': 1, the first is 'v'"),
+        (header(b"l", 9, b"2", link=b"x"), "members that have no contents and tell a size: 1, the first is 'l'"),
+        (pax({"GNU.sparse.realsize": b"9"}) + file(b"s"), "sparse files: 1, the first is 's'"),
     ],
 )
 def test_what_is_unusual_is_mentioned(tar: bytes, mention: str) -> None:

@@ -3,6 +3,7 @@
 import stat
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
+from itertools import chain
 from typing import Any
 
 import click
@@ -100,7 +101,11 @@ def files(image: str, paths: tuple[str, ...], history: bool, choice: Choice, opt
         head = {"kind": "image_files", "schema": 1, "name": view.name, "form": view.form, "layers": digests}
         _write_json(head, listing, patterns)
     else:
-        _write_lines(_lines(listing, patterns))
+        lines = _lines(listing, patterns)
+        if (first := next(lines, None)) is not None:
+            _write_lines(chain([first], lines))
+        elif patterns:
+            click.echo(f"no file matches {printable(', '.join(paths))}", err=True)
     for sentence in listing.unread:
         click.echo(f"incomplete: {printable(sentence)}", err=True)
     raise click.exceptions.Exit(3 if listing.unread else 0)

@@ -54,7 +54,7 @@ def render(found: Inspection, page: Page, *, has_env: bool) -> list[str]:
     for image in found.images[:1]:
         lines += [*identity_lines(page, image.identity), *_verdict(page, found.verdict), ""]
         lines += _run(page, image, has_env=has_env)
-        lines += ["", page.paint("Layers, bottom first", BOLD), *_layers(page, image.layers)]
+        lines += ["", page.paint("Layers, bottom first: unpacked, packed", BOLD), *_layers(page, image.layers)]
         if image.contents is not None:
             lines += ["", page.paint("What could run (by name)", BOLD), *_contents(page, image.contents)]
     if found.others:

@@ -126,8 +126,10 @@ def opened(target: str, options: OpenOptions) -> Iterator[View]:
     try:
         with open_view(target, options) as view:
             yield view
-    except (NoImage, ImageReferenceError, ReadError) as error:
+    except (NoImage, ImageReferenceError) as error:
         raise UsageFault(printable(str(error))) from error
+    except ReadError as error:
+        raise UsageFault(f"{printable(target)}: {printable(str(error))}") from error
     except OSError as error:
         raise UsageFault(f"{printable(target)}: cannot be read: {error.strerror or error}") from error
 

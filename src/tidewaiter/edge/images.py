@@ -35,6 +35,8 @@ from tidewaiter.reference import reference_or_none
 _ZSTD = b"\x28\xb5\x2f\xfd"
 _WANTED = "manifest.json (docker save), index.json (OCI layout) or repositories (docker save before 1.10)"
 _LINES = 10_000
+_TEXT = bytes([*b"\t\n\f\r", *range(0x20, 0x7F), *range(0x80, 0x100)])
+"""What text is made of, as far as a byte can tell."""
 
 
 class NoImage(ValueError):
@@ -151,9 +153,14 @@ def _archive(path: str, file: BinaryIO) -> View:
     try:
         folder = TarFolder(path, file, size)
     except ReadError as error:
-        what = "something packed with gzip" if start.startswith(GZIP) else "something else"
+        what = "something packed with gzip" if start.startswith(GZIP) else _kind(start)
         raise NoImage(f"{path}: a tar archive with an image was looked for, and it is {what} ({error})") from error
     return _view(folder, is_tar=True)
+
+
+def _kind(start: bytes) -> str:
+    """What the first bytes look like, where they are neither a tar file nor JSON."""
+    return "text" if not start.translate(None, _TEXT) else "something else"
 
 
 def _json(path: str, file: BinaryIO, size: int) -> str:

@@ -7,6 +7,7 @@ registry sends is cut, cleaned and rid of secrets before it stands in a message.
 
 import ipaddress
 import json
+import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -30,6 +31,7 @@ _LONGEST_PAUSE_S = 60.0
 _STRETCH_BYTES = 1024 * 1024
 _ERROR_BYTES = 64 * 1024
 _TOKEN_BYTES = 1024 * 1024
+_ERRNO = re.compile(r"\[Errno -?\d+\] ")
 
 
 class RegistryOptions(msgspec.Struct, frozen=True):
@@ -138,7 +140,7 @@ class RegistryClient:
             if done >= _STRETCH_BYTES:
                 done, until = 0, time.monotonic() + 4 * self.options.timeout_s
             elif time.monotonic() > until:
-                raise ReadError(f"what {response.url.host} sends comes too slowly")
+                raise ReadError(f"what {_place(response.url)} sends comes too slowly")
             yield piece
 
     def _whole(self, response: httpx.Response, limit_bytes: int) -> bytes:
@@ -146,7 +148,7 @@ class RegistryClient:
         for piece in self.steadily(response):
             data += piece
             if len(data) > limit_bytes:
-                raise ReadError(f"what {response.url.host} sent is longer than {limit_bytes} bytes")
+                raise ReadError(f"what {_place(response.url)} sent is longer than {limit_bytes} bytes")
         return bytes(data)
 
     def _answered(self, method: str, url: httpx.URL, headers: Mapping[str, str]) -> httpx.Response:
@@ -157,7 +159,7 @@ class RegistryClient:
                 response = self._followed(method, url, headers)
             except httpx.HTTPError as error:
                 if is_last:
-                    raise ReadError(f"{url.host} cannot be asked: {self._why(error)}") from None
+                    raise ReadError(f"{_place(url)} cannot be asked: {self._why(error)}") from None
                 self.pause(attempt)
                 continue
             asked_s = _retry_after(response)
@@ -180,15 +182,15 @@ class RegistryClient:
             try:
                 url = url.join(told)
             except (httpx.InvalidURL, ValueError):
-                raise ReadError(f"{self._root.host} redirects to something that is no URL") from None
+                raise ReadError(f"{_place(self._root)} redirects to something that is no URL") from None
             self._must_be_allowed(url, "redirects to")
-        raise ReadError(f"{self._root.host} redirects more than {_REDIRECTS} times")
+        raise ReadError(f"{_place(self._root)} redirects more than {_REDIRECTS} times")
 
     def _ask_token(self, realm: str, form: Mapping[str, str], basic: str | None) -> Any:
         try:
             url = httpx.URL(realm)
         except (httpx.InvalidURL, ValueError):
-            raise ReadError(f"{self._root.host} names a token service that is no URL") from None
+            raise ReadError(f"{_place(self._root)} names a token service that is no URL") from None
         self._must_be_allowed(url, "names a token service at")
         headers = {"Authorization": basic} if basic is not None else {}
         request = (
@@ -206,16 +208,16 @@ class RegistryClient:
             finally:
                 response.close()
         except httpx.HTTPError as error:
-            raise ReadError(f"the token service {url.host} cannot be asked: {self._why(error)}") from None
+            raise ReadError(f"the token service {_place(url)} cannot be asked: {self._why(error)}") from None
         except (ValueError, RecursionError):
-            raise ReadError(f"the token service {url.host} answered with something that is no JSON") from None
+            raise ReadError(f"the token service {_place(url)} answered with something that is no JSON") from None
 
     def _must_be_allowed(self, url: httpx.URL, what: str) -> None:
         plain = self._root.scheme == "http" and (self.options.plain_http or is_loopback(url.host))
         if url.host and (url.scheme == "https" or (url.scheme == "http" and plain)):
             return
         shown = f"{url.scheme}://{url.host}"[:200]
-        raise ReadError(f"{self._root.host} {what} {shown!r}, which is not asked: it is not https")
+        raise ReadError(f"{_place(self._root)} {what} {shown!r}, which is not asked: it is not https")
 
     def _refusal(self, response: httpx.Response) -> str:
         """One sentence's beginning of what a registry said, closing the answer."""
@@ -225,10 +227,10 @@ class RegistryClient:
         response.close()
         told = _error_text(body)
         said = f": {self.authorizer.scrub(told)}" if told else ""
-        return f"{response.url.host} refused with status {response.status_code}{said}"
+        return f"{_place(response.url)} refused with status {response.status_code}{said}"
 
     def _why(self, error: Exception) -> str:
-        text = _printable(str(error)) or type(error).__name__
+        text = _ERRNO.sub("", _printable(str(error))) or type(error).__name__
         return self.authorizer.scrub(text)
 
 
@@ -240,6 +242,11 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+def _place(url: httpx.URL) -> str:
+    """Host and port, without the name and password that a URL may hold."""
+    return url.netloc.decode("ascii", "replace")
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int]:

@@ -79,7 +79,7 @@ class Entries:
     @property
     def mentions(self) -> list[str]:
         """What is unusual and no fault: sentences without a full stop."""
-        told = [f"{count} {what}, the first is {self._first[what]}" for what, count in sorted(self._counts.items())]
+        told = [f"{what}: {count}, the first is {self._first[what]}" for what, count in sorted(self._counts.items())]
         repeated = sum(len(shelf) - len(set(shelf)) for shelf in self._paths)
         return [*told, f"{repeated} members repeat the path of another one"] if repeated else told
 
