@@ -6,8 +6,9 @@ import tarfile
 
 import pytest
 from images import Tree, tar, tar_members
+from layer_bytes import header, pax
 
-from tidewaiter.image import limits, tar_folder
+from tidewaiter.image import limits, tar_folder, tar_stream
 from tidewaiter.image.blob import ReadError, read_whole
 from tidewaiter.image.tar_folder import TarFolder
 
@@ -137,15 +138,20 @@ def test_an_empty_archive_is_an_empty_folder() -> None:
     assert folder.faults == []
 
 
-def test_sizes_that_lead_back_end_the_reading() -> None:
+@pytest.mark.parametrize("at", [0, 1024])
+def test_sizes_that_lead_back_end_the_reading(at: int) -> None:
     """A negative size (in base 256) must not send the reader round in circles."""
     data = bytearray(tar({"a": b"1", "b": b"2"}))
-    data[124:136] = (256**12 - 512).to_bytes(12, "big")
-    header = bytearray(data[:512])
+    data[at + 124 : at + 136] = (256**12 - 512).to_bytes(12, "big")
+    header = bytearray(data[at : at + 512])
     header[148:156] = b" " * 8
-    data[148:156] = b"%06o\0 " % sum(header)
-    folder = folder_of(bytes(data))
-    assert "lead back" in reasons(folder)["a"]
+    data[at + 148 : at + 156] = b"%06o\0 " % sum(header)
+    if not at:
+        with pytest.raises(ReadError, match="size of -512 bytes"):
+            folder_of(bytes(data))
+        return
+    assert "no: what stands at byte 1024 is no member" in reasons(folder_of(bytes(data)))["archive"]
+    assert "size of -512 bytes" in reasons(folder_of(bytes(data)))["archive"]
 
 
 @pytest.mark.parametrize("size", ["-512", "-1", "99999999999999999999", "x"])
@@ -159,11 +165,11 @@ def test_sizes_that_an_extended_header_overrides_are_checked(size: str) -> None:
 
 def test_headers_that_are_too_long_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """A pax header can have any length; beyond a bound it is refused before it is read."""
-    monkeypatch.setattr(tar_folder, "_MOST_READ", 4096)
+    monkeypatch.setattr(tar_stream, "TAR_HEADER_BYTES", 4096)
     long = tarfile.TarInfo("b")
     long.pax_headers = {"comment": "x" * 8192}
     folder = folder_of(tar_members((tarfile.TarInfo("a"), b"1"), (long, b"2")))
-    assert "a header would have" in reasons(folder)["archive"]
+    assert "extended header is longer than 4096 bytes" in reasons(folder)["archive"]
     assert list(folder.names()) == ["a"]
 
 
@@ -185,7 +191,28 @@ def test_packed_archives_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_many_extended_headers_in_a_row_do_no_harm() -> None:
-    """`tarfile` reads them by recursion."""
-    one = tarfile.TarInfo("a").create_pax_global_header({"comment": "x"})
+    """They are read one after the other, and no more than one is held."""
+    one = tarfile.TarInfo("a").create_pax_global_header({"comment": "x", "path": "other"})
     folder = folder_of(tar({"first": b"1"})[:1024] + one * 3000 + tar({"last": b"1"}))
-    assert "cannot be read on" in reasons(folder)["archive"]
+    assert list(folder.names()) == ["first", "last"]
+    assert folder.faults == []
+    assert list(folder_of(pax({"comment": b"x" * 900}) * 3000 + tar({"last": b"1"})).names()) == ["last"]
+
+
+def test_a_sparse_file_that_is_cut_short_is_a_fault() -> None:
+    """`tarfile` fails over it, and takes a map of any length into memory."""
+    head = bytearray(header(b"s", 0, b"S", magic=b"ustar  \0"))
+    head[482] = 1
+    head[148:156] = b" " * 8
+    head[148:156] = b"%06o\0 " % sum(head)
+    assert "cannot be read on" in reasons(folder_of(bytes(head) + b"x" * 10))["archive"]
+    assert "no member" in reasons(folder_of(bytes(head) + b"x" * 512))["archive"]
+
+
+def test_going_back_in_a_packed_archive_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each step back unpacks it from the start: thousands of them would take hours."""
+    monkeypatch.setattr(tar_folder, "AGAIN_BYTES", 20_000_000)
+    folder = folder_of(gzip.compress(tar({"zeros": bytes(1 << 20), "a": b"1", "b": b"2"}), mtime=0))
+    assert content(folder, "b") == b"2"
+    with pytest.raises(ReadError, match="again and again"):
+        b"".join(content(folder, name) or b"" for name in "ba" * 20)

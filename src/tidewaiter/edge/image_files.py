@@ -66,7 +66,9 @@ class DiskFolder:
             told = os.stat(path)
         except (OSError, ValueError):
             return None
-        return FileBlob(printable(name), path, told.st_size) if stat.S_ISREG(told.st_mode) else None
+        # By its real name: many links to one file are one blob.
+        real = printable(os.path.relpath(path, self._root))
+        return FileBlob(real, path, told.st_size) if stat.S_ISREG(told.st_mode) else None
 
     def _fault(self, subject: str, reason: str) -> None:
         fault = Fault("structure", subject, "unknown", reason)

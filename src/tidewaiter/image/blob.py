@@ -15,7 +15,10 @@ class ReadError(OSError):
 
 
 class Blob(Protocol):
-    """Bytes that lie somewhere, read in one go from their beginning, any number of times."""
+    """Bytes that lie somewhere, read in one go from their beginning, any number of times.
+
+    Hashable; two that are equal are the same bytes at the same place.
+    """
 
     @property
     def name(self) -> str:

@@ -16,7 +16,7 @@ from tidewaiter.digest import Digest
 from tidewaiter.image.blob import ReadError, read_whole
 from tidewaiter.image.document import Document, DocumentReader, Unread, parse_value
 from tidewaiter.image.folder import Folder, inside, printable
-from tidewaiter.image.limits import DESCRIPTORS, DOCUMENT_BYTES, IMAGES
+from tidewaiter.image.limits import DESCRIPTORS, DOCUMENT_BYTES, IMAGES, LAYERS
 from tidewaiter.image.oci_layout import TABLE as OCI_TABLE
 from tidewaiter.image.oci_layout import walk_oci_layout
 from tidewaiter.image.view import Fault, Image, Layer, V1Layer, View
@@ -39,6 +39,7 @@ class _DockerArchive:
         self._folder = folder
         self._faults: list[Fault] = []
         self._reader = DocumentReader()
+        self._layers = 0
         self._documents: dict[str, Document | Unread] = {}
 
     def view(self) -> View:
@@ -90,6 +91,10 @@ class _DockerArchive:
         if not isinstance(layers, list) or len(layers) > DESCRIPTORS:
             self._fault(TABLE, f'the "Layers" of {printable(name)} are no list of at most {DESCRIPTORS}')
             layers = []
+        self._layers += len(layers)
+        if self._layers > LAYERS:
+            self._fault(TABLE, f"the images have more than {LAYERS} layers together", unknown=True)
+            return None
         return Image(
             config=config if isinstance(config, Document) else None,
             layers=tuple(self._layer(path) for path in layers),

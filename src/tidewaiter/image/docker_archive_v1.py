@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from tidewaiter.image.document import Document, DocumentReader, Unread, read_document
 from tidewaiter.image.folder import Folder, printable
-from tidewaiter.image.limits import DESCRIPTORS, IMAGES
+from tidewaiter.image.limits import DESCRIPTORS, IMAGES, LAYERS
 from tidewaiter.image.view import Fault, Image, Layer, V1Layer, View
 
 TABLE = "repositories"
@@ -54,11 +54,17 @@ class _DockerArchiveV1:
                 names.setdefault(layer_id, [])
         if len(names) > IMAGES:
             self._fault(TABLE, f"there are more than {IMAGES} images", unknown=True)
-        images = tuple(
-            Image(None, tuple(self._stack(top)), references=tuple(told)) for top, told in list(names.items())[:IMAGES]
-        )
+        images: list[Image] = []
+        layers = 0
+        for top, told in list(names.items())[:IMAGES]:
+            stack = tuple(self._stack(top))
+            layers += len(stack)
+            if layers > LAYERS:
+                self._fault(TABLE, f"the images have more than {LAYERS} layers together", unknown=True)
+                break
+            images.append(Image(None, stack, references=tuple(told)))
         faults = tuple(dict.fromkeys((*self._folder.faults, *self._faults)))
-        return View("docker_archive_v1", self._folder.name, images, faults=faults)
+        return View("docker_archive_v1", self._folder.name, tuple(images), faults=faults)
 
     def _tags(self) -> dict[str, list[str]]:
         """Top layer -> the names that `repositories` gives it."""

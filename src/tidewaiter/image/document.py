@@ -13,7 +13,13 @@ import msgspec
 
 from tidewaiter.digest import Digest
 from tidewaiter.image.blob import Blob, ReadError, read_whole
-from tidewaiter.image.limits import DOCUMENT_BYTES, DOCUMENT_VALUES, DOCUMENTS_BYTES, DOCUMENTS_VALUES
+from tidewaiter.image.limits import (
+    DOCUMENT_BYTES,
+    DOCUMENT_DEPTH,
+    DOCUMENT_VALUES,
+    DOCUMENTS_BYTES,
+    DOCUMENTS_VALUES,
+)
 
 
 class Document(msgspec.Struct, frozen=True):
@@ -27,11 +33,11 @@ class Document(msgspec.Struct, frozen=True):
     """What it says; empty where it is no JSON object."""
     faults: tuple[str, ...] = ()
     """What is wrong with it as a document: no JSON, no object, nested too deep, a member that occurs twice."""
+    digest: Digest = ""
+    """SHA-256 of the exact bytes, computed when it is made: one document may be named thousands of times."""
 
-    @property
-    def digest(self) -> Digest:
-        """SHA-256 of the exact bytes: the only digest a document has."""
-        return "sha256:" + hashlib.sha256(self.data).hexdigest()
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "digest", "sha256:" + hashlib.sha256(self.data).hexdigest())
 
     @property
     def media_type(self) -> str | None:
@@ -104,12 +110,28 @@ def parse_value(data: bytes) -> tuple[Any, tuple[str, ...]]:
         return None, ("is nested too deep",)
     except ValueError as error:
         return None, (f"is no JSON: {str(error)[:120]}",)
+    if _depth(value) > DOCUMENT_DEPTH:
+        return None, ("is nested too deep",)
     return value, tuple(f'has the member "{member[:60]}" twice' for member in repeated[:3])
 
 
 def count_values(data: bytes) -> int:
     """At most how many values stand in a JSON text, told without reading it."""
     return sum(data.count(sign) for sign in (b",", b"[", b"{"))
+
+
+def _depth(value: Any) -> int:
+    """How many objects and lists lie within one another: no recursion, so that it ends the same way everywhere."""
+    depth, level = 0, [value] if isinstance(value, dict | list) else []
+    while level and depth <= DOCUMENT_DEPTH:
+        depth += 1
+        level = [
+            child
+            for parent in level
+            for child in (parent.values() if isinstance(parent, dict) else parent)
+            if isinstance(child, dict | list)
+        ]
+    return depth
 
 
 def _no_constant(text: str) -> Any:

@@ -20,7 +20,7 @@ from tidewaiter.image.descriptor import (
     role_of,
 )
 from tidewaiter.image.document import Document, DocumentReader, Unread
-from tidewaiter.image.limits import DESCRIPTORS, IMAGES, INDEX_DEPTH, STEPS
+from tidewaiter.image.limits import DESCRIPTORS, IMAGES, INDEX_DEPTH, LAYERS, STEPS
 from tidewaiter.image.view import Fault, Form, Image, Layer, Named, Other, View
 
 
@@ -49,13 +49,17 @@ class Graph:
         self._read: dict[tuple[Digest, int | None, bytes | None], Document | Unread] = {}
         self._reader = DocumentReader()
         self._steps = 0
+        self._layers = 0
+        self._places: dict[tuple[bytes, Digest, bytes | None], int] = {}
+        """Manifest, the digest it was named by, and index -> the place of that image in `images`."""
+        self._lists: dict[tuple[bytes, str, str], list[Descriptor]] = {}
 
     def view(self, form: Form, name: str) -> View:
         """What was found so far."""
         return View(
             form,
             name,
-            tuple(_once(self.images)),
+            tuple(self.images),
             tuple(self.indexes),
             tuple(self.others),
             tuple(dict.fromkeys(self.faults)),
@@ -181,12 +185,24 @@ class Graph:
         self, descriptor: Descriptor, document: Document, index: Document | None, references: Sequence[str]
     ) -> None:
         members, subject = document.members, descriptor.digest
+        key = (document.data, subject, index.data if index is not None else None)
+        place = self._places.get(key)
+        if place is not None:
+            first = self.images[place]
+            names = tuple(dict.fromkeys((*first.references, *references)))
+            self.images[place] = msgspec.structs.replace(first, references=names)
+            return
         config = parse_descriptor(members.get("config"))
         layers = self.descriptors(document, "layers", subject)
         other = self._artifact(descriptor, document, config)
         if other is not None:
             self.others.append(other)
             return
+        self._layers += len(layers)
+        if self._layers > LAYERS:
+            self.fault("structure", subject, f"the images have more than {LAYERS} layers together", holds="unknown")
+            return
+        self._places[key] = len(self.images)
         found: Document | None = None
         if config is None:
             self.fault("config_digest", subject, "the manifest names no config")
@@ -239,6 +255,13 @@ class Graph:
 
     def descriptors(self, document: Document, member: str, subject: str) -> list[Descriptor]:
         """The valid descriptors in a list of a document; what is wrong with the others becomes faults."""
+        key = (document.data, member, subject)
+        known = self._lists.get(key)
+        if known is None:
+            known = self._lists[key] = self._parsed(document, member, subject)
+        return known
+
+    def _parsed(self, document: Document, member: str, subject: str) -> list[Descriptor]:
         told = document.members.get(member)
         if told is None and member in document.members:
             return []  # so Go writes an empty list
@@ -251,20 +274,3 @@ class Graph:
         if None in found:
             self.fault("descriptor", subject, f'one of its "{member}" has no digest')
         return [descriptor for descriptor in found if descriptor is not None]
-
-
-def _once(images: Iterable[Image]) -> Iterable[Image]:
-    """Each image once, with all the names under which it was found."""
-    found: dict[tuple[Digest | None, ...], Image] = {}
-    for image in images:
-        named = image.manifest_descriptor.digest if image.manifest_descriptor is not None else None
-        key = (_digest(image.manifest), named, _digest(image.index))
-        first = found.setdefault(key, image)
-        if first is not image:
-            names = tuple(dict.fromkeys((*first.references, *image.references)))
-            found[key] = msgspec.structs.replace(first, references=names)
-    return found.values()
-
-
-def _digest(document: Document | None) -> Digest | None:
-    return None if document is None else document.digest

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from tidewaiter.image.blob import Blob, Bytes
+from tidewaiter.image.blob import Blob
 from tidewaiter.image.descriptor import is_encrypted
 from tidewaiter.image.entries import Entry
 from tidewaiter.image.unpack import Unpacked, unpack
@@ -15,7 +15,7 @@ OnProgress = Callable[[int], None]
 
 
 class Measurements:
-    """What was measured so far, kept by where the bytes lie."""
+    """What was measured so far, kept by the blob: equal blobs are the same bytes at the same place."""
 
     def __init__(self, on_progress: OnProgress | None = None) -> None:
         self._on_progress = on_progress
@@ -30,10 +30,8 @@ class Measurements:
         if blob is None:
             return None
         sha512 = descriptor is not None and descriptor.digest.startswith("sha512:")
-        # What is embedded in descriptors is told apart by its bytes: two of them may claim one digest.
-        place = blob.data if isinstance(blob, Bytes) else blob.name
-        told = (descriptor.size_bytes, is_encrypted(descriptor.media_type)) if descriptor is not None else None
-        key = (place, told, sha512)
+        # Never by its name: two files may look alike once their names are made fit to be shown.
+        key = (blob, descriptor is not None and is_encrypted(descriptor.media_type), sha512)
         found = self._known.get(key)
         if found is None or on_entry is not None:
             if self._on_progress is not None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from tidewaiter.digest import Digest, chain_id, digest_or_none
 from tidewaiter.image.descriptor import parse_platform
+from tidewaiter.image.limits import DESCRIPTORS
 from tidewaiter.image.settings import misspelt
 from tidewaiter.image.verification import Holds, Relation, equal
 from tidewaiter.image.view import Image
@@ -65,7 +66,7 @@ def _chain(subject: Digest, claimed: Sequence[Any], measured: Sequence[Digest | 
 
 def _folded(diff_ids: Sequence[Any]) -> Digest | None:
     checked = [told for told in diff_ids if isinstance(told, str) and digest_or_none(told) is not None]
-    return chain_id(checked) if len(checked) == len(diff_ids) else None
+    return chain_id(checked) if len(checked) == len(diff_ids) <= DESCRIPTORS else None
 
 
 def _history(subject: Digest, history: Any, layers: int) -> Relation:

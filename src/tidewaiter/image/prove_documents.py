@@ -78,9 +78,11 @@ def size_relation(descriptor: Descriptor, found: int, name: str) -> Relation:
 
 
 def _digest(relation: str, expected: Digest, document: Document, who: str) -> Relation:
-    function = checksum(expected)
-    function.update(document.data)
-    found = f"{expected.partition(':')[0]}:{function.hexdigest()}"
+    found = document.digest
+    if not expected.startswith("sha256:"):
+        function = checksum(expected)
+        function.update(document.data)
+        found = f"{expected.partition(':')[0]}:{function.hexdigest()}"
     return Relation(
         relation=relation,
         subject=expected,

@@ -96,6 +96,16 @@ class TarStream:
         self._skip = max(0, at - end)
         self._rest += data[at:]
 
+    @property
+    def is_at_end(self) -> bool:
+        """Whether both blocks of zeros came that end a tar file."""
+        return self._zero_blocks == _END_BLOCKS
+
+    def pass_over(self) -> int:
+        """How many bytes of contents come next, for who seeks behind them instead of feeding them."""
+        skip, self._skip = self._skip, 0
+        return skip
+
     def finish(self) -> None:
         """Say that no more comes. Raises `BrokenDataError` where something had to.
 

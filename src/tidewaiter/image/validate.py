@@ -6,6 +6,7 @@
 from collections.abc import Iterator, Sequence
 
 from tidewaiter.digest import Digest, chain_id, digest_or_none
+from tidewaiter.image.limits import DESCRIPTORS
 from tidewaiter.image.measure import Measurements, OnProgress
 from tidewaiter.image.prove_config import prove_config
 from tidewaiter.image.prove_documents import prove_documents
@@ -53,7 +54,7 @@ def _faults(view: View, told: set[tuple[str, str]]) -> Iterator[Relation]:
 def _identity(image: Image, measured: Sequence[Digest | None]) -> ImageIdentity:
     told = image.diff_ids if image.config is not None else measured
     diff_ids = tuple(digest for digest in told if isinstance(digest, str) and digest_or_none(digest) is not None)
-    is_whole = len(diff_ids) == len(told)
+    is_whole = len(diff_ids) == len(told) <= DESCRIPTORS
     named = image.config_descriptor.digest if image.config_descriptor is not None else image.config_claim
     return ImageIdentity(
         index_digest=image.index.digest if image.index is not None else None,

@@ -12,6 +12,7 @@ from tidewaiter.digest import Digest
 from tidewaiter.image.blob import Blob
 from tidewaiter.image.descriptor import Descriptor, Platform, Role, parse_platform
 from tidewaiter.image.document import Document
+from tidewaiter.image.limits import DESCRIPTORS
 
 Form = Literal[
     "docker_archive_v1",
@@ -85,10 +86,12 @@ class Image(msgspec.Struct, frozen=True):
 
     @property
     def diff_ids(self) -> tuple[Any, ...]:
-        """What the config lists as `rootfs.diff_ids`, as written: checked by nobody yet."""
+        """What the config lists as `rootfs.diff_ids`, as written: checked by nobody yet.
+
+        Of a list that is longer than any stack of layers, one more than there can be."""
         rootfs = self.config.members.get("rootfs") if self.config is not None else None
         told = rootfs.get("diff_ids") if isinstance(rootfs, dict) else None
-        return tuple(told) if isinstance(told, list) else ()
+        return tuple(told[: DESCRIPTORS + 1]) if isinstance(told, list) else ()
 
 
 class Other(msgspec.Struct, frozen=True):

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import msgspec
 
 from tidewaiter.digest import Digest, chain_ids, digest_or_none
-from tidewaiter.image.blob import ReadError
+from tidewaiter.image.blob import Blob, ReadError
 from tidewaiter.image.descriptor import Descriptor, digest_fault, parse_descriptor, role_of
 from tidewaiter.image.document import Document
 from tidewaiter.image.folder import printable
@@ -20,7 +20,7 @@ from tidewaiter.image.limits import DESCRIPTORS
 from tidewaiter.image.loose import Loose
 from tidewaiter.image.schema1 import payload_digest
 from tidewaiter.image.v1_ids import v1_ids
-from tidewaiter.image.view import Image, Layer, View
+from tidewaiter.image.view import Image, View
 
 Kind = Literal["index", "manifest", "config", "layer", "diff_id", "chain_id", "v1_id", "not_found"]
 _KINDS: tuple[Kind, ...] = ("index", "manifest", "config", "layer", "diff_id", "chain_id", "v1_id")
@@ -107,18 +107,18 @@ class _Search:
         open_questions = {
             digest for digest in self._wanted if not any((digest, kind) in self._found for kind in _KINDS)
         }
-        read: dict[str, tuple[Digest, bool] | None] = {}
+        read: dict[Blob, tuple[Digest, bool] | None] = {}
         for image in view.images:
             told = {digest for digest in _diff_ids(image.diff_ids) if digest in self._wanted}
             if not open_questions and not told:
                 continue
             plain: list[Digest] = []
             for layer in image.layers:
-                if layer.descriptor is not None or layer.path is None:
+                if layer.descriptor is not None or layer.path is None or layer.blob is None:
                     continue
-                if layer.path not in read:
-                    read[layer.path] = _hashed(layer)
-                hashed = read[layer.path]
+                if layer.blob not in read:
+                    read[layer.blob] = _hashed(layer.blob)
+                hashed = read[layer.blob]
                 if hashed is None:
                     continue
                 digest, is_plain = hashed
@@ -197,13 +197,11 @@ def _descriptors(document: Document, member: str) -> list[Descriptor]:
     return [each for each in found if each is not None and digest_fault(each.digest) is None]
 
 
-def _hashed(layer: Layer) -> tuple[Digest, bool] | None:
+def _hashed(blob: Blob) -> tuple[Digest, bool] | None:
     """The digest of a layer's bytes, and whether they are packed in no way that is known; None where unreadable."""
-    if layer.blob is None:
-        return None
     hashed, first = hashlib.sha256(), b""
     try:
-        for chunk in layer.blob.chunks():
+        for chunk in blob.chunks():
             hashed.update(chunk)
             first = first or chunk[:6]
     except ReadError:
