@@ -216,3 +216,12 @@ def test_going_back_in_a_packed_archive_is_bounded(monkeypatch: pytest.MonkeyPat
     assert content(folder, "b") == b"2"
     with pytest.raises(ReadError, match="again and again"):
         b"".join(content(folder, name) or b"" for name in "ba" * 20)
+
+
+def test_what_stands_behind_the_end_is_said() -> None:
+    """Zeros fill an archive; anything else was meant to be read, or not to be."""
+    packed = tar({"a": b"x"})
+    assert folder_of(packed + b"\0" * 50_000).faults == []
+    (fault,) = folder_of(packed + tar({"b": b"y"})).faults
+    assert (fault.relation, fault.holds) == ("structure", "unknown")
+    assert "more follows its end" in fault.reason

@@ -84,7 +84,7 @@ def _names_registry(target: str) -> bool:
 def open_path(path: str) -> Iterator[View]:
     """The view of an archive or a folder; its layers can be read until the context ends. Raises `NoImage`."""
     if os.path.isdir(path):
-        yield _view(DiskFolder(path), is_tar=False)
+        yield view_of_folder(DiskFolder(path), is_tar=False)
         return
     with ExitStack() as stack:
         try:
@@ -155,7 +155,7 @@ def _archive(path: str, file: BinaryIO) -> View:
     except ReadError as error:
         what = "something packed with gzip" if start.startswith(GZIP) else _kind(start)
         raise NoImage(f"{path}: a tar archive with an image was looked for, and it is {what} ({error})") from error
-    return _view(folder, is_tar=True)
+    return view_of_folder(folder, is_tar=True)
 
 
 def _kind(start: bytes) -> str:
@@ -175,8 +175,8 @@ def _json(path: str, file: BinaryIO, size: int) -> str:
     return f"{described(document)}{beside}{f'; {wrong}' if wrong else ''}"
 
 
-def _view(folder: Folder, *, is_tar: bool) -> View:
-    """The view of a tree of files, by the table that it has."""
+def view_of_folder(folder: Folder, *, is_tar: bool) -> View:
+    """The view of a tree of files, by the table that it has. Raises `NoImage`."""
     names = set(folder.names())
     if DOCKER_TABLE in names and not _is_skopeo_dir(folder):
         return read_docker_archive(folder)

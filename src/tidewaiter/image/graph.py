@@ -116,7 +116,12 @@ class Graph:
             return
         role = self._role(descriptor, document)
         self.named.append(Named(role, descriptor, document))
-        if descriptor.is_attestation:
+        is_image = role == "manifest" and self._has_layers(document, subject)
+        if descriptor.is_attestation and is_image:
+            self.fault(
+                "structure", subject, "it is marked as a statement about another image, and has an image's layers"
+            )
+        if descriptor.is_attestation and not is_image:
             about = descriptor.annotations.get("vnd.docker.reference.digest")
             self.others.append(Other("attestation", subject, descriptor.media_type, about, document))
         elif role == "index":
@@ -239,7 +244,7 @@ class Graph:
         told = document.members.get("artifactType")
         config_type = config.media_type if config is not None else None
         types = [layer.media_type or "" for layer in self.descriptors(document, "layers", descriptor.digest)]
-        are_layers = not types or any(is_layer_like(layer_type) for layer_type in types)
+        are_layers = not types or self._has_layers(document, descriptor.digest)
         if are_layers and (config_type is None or config_type in RUNNABLE_CONFIG_TYPES):
             return None
         subject = parse_descriptor(document.members.get("subject"))
@@ -252,6 +257,9 @@ class Graph:
             subject.digest if subject is not None else None,
             document,
         )
+
+    def _has_layers(self, document: Document, subject: str) -> bool:
+        return any(is_layer_like(layer.media_type or "") for layer in self.descriptors(document, "layers", subject))
 
     def descriptors(self, document: Document, member: str, subject: str) -> list[Descriptor]:
         """The valid descriptors in a list of a document; what is wrong with the others becomes faults."""

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from tidewaiter.digest import Digest, digest_or_none
-from tidewaiter.image.descriptor import compression_of, is_foreign
+from tidewaiter.image.descriptor import Descriptor, compression_of, is_foreign, role_of
 from tidewaiter.image.measure import Measurements
 from tidewaiter.image.prove_documents import size_relation
 from tidewaiter.image.unpack import Unpacked
@@ -31,6 +31,8 @@ class LayerProof(msgspec.Struct, frozen=True):
 def prove_layer(image: Image, place: int, measurements: Measurements) -> LayerProof:
     """Read the layer at `place` (from the bottom) and compare it with what its image says of it."""
     layer, claimed = image.layers[place], image.diff_ids[place] if place < len(image.diff_ids) else None
+    if layer.descriptor is not None and layer.descriptor.fault is not None:
+        return LayerProof((_undescribed(layer.descriptor),), None)
     measured = measurements.of(layer)
     if measured is None:
         return LayerProof((_absent(layer),), None)
@@ -44,6 +46,10 @@ def subject_of(layer: Layer, measured: Unpacked | None) -> str:
     if measured is not None and measured.layer_digest is not None:
         return measured.layer_digest
     return layer.path or (layer.v1.id if layer.v1 is not None else "layer")
+
+
+def _undescribed(descriptor: Descriptor) -> Relation:
+    return Relation(relation="descriptor", subject=descriptor.digest, holds="no", reason=descriptor.fault or "")
 
 
 def _absent(layer: Layer) -> Relation:
@@ -73,6 +79,15 @@ def _relations(layer: Layer, claimed: Any, measured: Unpacked) -> Iterator[Relat
         yield Relation(relation="layer_content", subject=subject, holds="yes", reason=reason)
     if descriptor is not None:
         told = compression_of(descriptor.media_type)
+        if descriptor.media_type and role_of(descriptor.media_type) != "layer":
+            yield Relation(
+                relation="media_type",
+                subject=subject,
+                holds="unknown",
+                expected=descriptor.media_type[:140],
+                found=measured.compression,
+                reason="its media type is no layer's, so that others may not take it for one",
+            )
         if told != "unknown" and measured.compression != "unknown":
             yield Relation(
                 relation="media_type",

@@ -22,6 +22,8 @@ from tidewaiter.image.view import Fault
 
 GZIP = b"\x1f\x8b"
 _LINKS = 16
+_LOOKS = 64
+"""So many chunks behind the end are looked at."""
 _FILES = frozenset({b"0", b"\0", b"7", b"S"})
 _UNREADABLE = (OSError, EOFError, zlib.error, ValueError)
 """What reading and `gzip` raise on hostile bytes."""
@@ -97,6 +99,7 @@ class TarFolder:
                 self._at = start + BLOCK_BYTES
                 stream.feed(block)
                 if stream.is_at_end:
+                    self._look_behind_the_end()
                     return
                 start = self._at + stream.pass_over()
                 if stream.members > ARCHIVE_MEMBERS:
@@ -116,6 +119,15 @@ class TarFolder:
             if not start:
                 raise ReadError(str(error)) from error
             self._fault("archive", f"{error}; it cannot be read on after member {stream.members}", holds="unknown")
+
+    def _look_behind_the_end(self) -> None:
+        self._file.seek(self._at)
+        for _ in range(_LOOKS):
+            rest = self._file.read(CHUNK_BYTES)
+            if rest.count(0) < len(rest):
+                reason = f"more follows its end at byte {self._at}, where some readers read on; it is not read"
+                self._fault("archive", reason, holds="unknown")
+                return
 
     def _block(self, start: int, size: int = BLOCK_BYTES) -> bytes:
         """One block, or nothing at the end. Raises `EOFError` where only a part of it is there."""
