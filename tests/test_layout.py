@@ -141,3 +141,12 @@ def test_file_has_a_name_of_the_field(module: str) -> None:
     """A module whose best name says nothing has no job."""
     names = {part.strip("_").lower() for part in Path(module).with_suffix("").parts}
     assert names & FORBIDDEN_NAMES == set()
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_no_group_in_a_pattern_is_possessive(module: str) -> None:
+    """CPython before 3.11.5, which Debian 12 has, matches such groups wrongly (gh-106052)."""
+    texts = (node.value for node in ast.walk(tree(module)) if isinstance(node, ast.Constant))
+    patterns = [text.decode("latin-1") if isinstance(text, bytes) else text for text in texts if text]
+    wrong = [text for text in patterns if isinstance(text, str) and re.search(r"\)(?:[*+?]|\{[\d,]+\})\+", text)]
+    assert not wrong

@@ -27,9 +27,11 @@ _LEAPS = 8
 _LAST_STEP_BYTES = 256 * 1024
 
 _FILL = rb"[ \t\r\n:,0-9eEtrufalsn.+\-]*+"
-_INSIDE = rb'[^"\\\n]*+(?:\\[^\n][^"\\\n]*+)*+'
-_TO_FILL_END = re.compile(rb'%b(?:"%b"%b)*+' % (_FILL, _INSIDE, _FILL))
-_TO_BRACKET = re.compile(rb'%b(?:"%b"%b)*+[{}\[\]]' % (_FILL, _INSIDE, _FILL))
+# No group is possessive: CPython before 3.11.5 matches such groups wrongly (gh-106052). Since no two parts can match
+# the same character, going back finds nothing and costs no more than going on did.
+_INSIDE = rb'[^"\\\n]*+(?:\\[^\n][^"\\\n]*+)*'
+_TO_FILL_END = re.compile(rb'%b(?:"%b"%b)*' % (_FILL, _INSIDE, _FILL))
+_TO_BRACKET = re.compile(rb'%b(?:"%b"%b)*[{}\[\]]' % (_FILL, _INSIDE, _FILL))
 _TO_STRING_END = re.compile(_INSIDE)
 _ARRAY = re.compile(rb'\[[ \t\r\n]*+(?:[\[{"\]]|\Z|[0-9eEtrufalsn.+\-]{1,64}[ \t]*,)')
 _WHITE = b" \t\r\n"

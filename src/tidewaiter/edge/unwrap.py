@@ -33,7 +33,9 @@ _CRI = re.compile(rb"%b (stdout|stderr) ([FP])(?::\S*)? ?" % _RFC3339)
 _RFC3164_TIME = rb"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d{1,9})?"
 _TAG = rb"[^\s:\[]{1,128}(?:\[[^\]\s]{0,128}\])?: ?"
 _SYSLOG = re.compile(rb"%b(?:%b|%b) (\S{1,253}) %b" % (_PRIORITY, _RFC3164_TIME, _RFC3339, _TAG))
-_STRUCTURED_DATA = rb'(?:-|(?:\[(?:[^\]\\"]|\\.|"(?:[^"\\]|\\.)*+")*+\])++)'
+# No group is possessive, here and in documents.py: CPython before 3.11.5 matches such groups wrongly (gh-106052).
+_QUOTED = rb'"[^"\\]*+(?:\\.[^"\\]*+){0,1024}"'
+_STRUCTURED_DATA = rb'(?:-|(?:\[(?:[^\]\\"]++|\\.|%b){0,1024}\]){1,64})' % _QUOTED
 _SYSLOG_5424 = re.compile(
     rb"<\d{1,3}>1 (?:-|%b) (\S{1,255}) \S{1,48} \S{1,128} \S{1,32} %b ?(?:\xef\xbb\xbf)?" % (_RFC3339, _STRUCTURED_DATA)
 )
