@@ -104,7 +104,8 @@ def nothing_written() -> Iterator[None]:
 
 
 def _audit(event: str, arguments: tuple[Any, ...]) -> None:
-    if not _watching:
+    # What is imported for the first time is compiled, and that is kept.
+    if not _watching or not arguments or "__pycache__" in str(arguments[0]):
         return
     if event == "open" and isinstance(arguments[2], int) and arguments[2] & _WRITING:
         _watching[-1].append(f"open {arguments[0]}")
