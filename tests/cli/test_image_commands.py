@@ -5,157 +5,70 @@ compressed, so that no digest depends on the version of a library.
 """
 
 import json
-import os
-import tarfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
+from image_cases import ARM64, SHOP, Golden, broken, put, run
 from images import (
     Image,
     Tree,
     attestation,
     docker_v1,
     docker_v25,
-    hex_of,
     image,
     lay_out,
     manifest,
     oci_index_layout,
     oci_layout,
     sha256,
-    tar,
-    tar_members,
     v1_ids,
 )
 
 from tidewaiter.cli import main
 from tidewaiter.sources.image_facts import SOURCE
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "image"
-Golden = Callable[[str, str], None]
-
-
-def program(name: str, content: bytes = b"\x7fELF", mode: int = 0o755) -> tuple[tarfile.TarInfo, bytes]:
-    """An executable file."""
-    member = tarfile.TarInfo(name)
-    member.mode = mode
-    return member, content
-
-
-def link(name: str, target: str) -> tuple[tarfile.TarInfo, bytes]:
-    """A symbolic link."""
-    member = tarfile.TarInfo(name)
-    member.type, member.linkname = tarfile.SYMTYPE, target
-    return member, b""
-
-
-def shop() -> Image:
-    """An image with something of everything: programs, links, a deleted file, every run setting."""
-    low = tar_members(
-        program("bin/busybox", b"\x7fELF" * 5000), link("bin/sh", "busybox"), program("usr/bin/su", b"su", 0o4755)
-    )
-    high = tar({"app/web": b"#!web", "etc/motd": b"welcome", "bin/.wh.wget": b""})
-    run = {
-        "Entrypoint": ["/app/web"],
-        "Cmd": ["--port", "80"],
-        "Env": ["PATH=/bin", "LANG=C"],
-        "ExposedPorts": {"80/tcp": {}},
-        "Volumes": {"/data": {}},
-        "Healthcheck": {"Test": ["CMD", "/app/web", "--check"]},
-        "Labels": {"org.opencontainers.image.source": "https://git.example/shop"},
-    }
-    made = image({}, {}, run=run, rootfs={"type": "layers", "diff_ids": [sha256(low), sha256(high)]})
-    return Image((low, high), made.config, made.names, made.platform)
-
-
-SHOP = shop()
-ARM64 = image({"app/web": b"#!arm"}, platform={"architecture": "arm64", "os": "linux", "variant": "v8"})
-
-
-@pytest.fixture(autouse=True)
-def where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder to work in, so that names in the output are short; 80 columns."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "80")
-    return tmp_path
-
-
-@pytest.fixture
-def golden(request: pytest.FixtureRequest) -> Golden:
-    """Compare with a golden file; --refresh writes it."""
-
-    def compare(name: str, text: str) -> None:
-        file = GOLDEN / name
-        if request.config.getoption("--refresh"):
-            file.write_text(text, encoding="utf-8")
-        assert text == file.read_text(encoding="utf-8")
-
-    return compare
-
-
-def run(*words: str) -> Result:
-    """`tidewaiter image ...` in this process."""
-    result = CliRunner().invoke(main, ["image", *words], prog_name="tidewaiter")
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.output
-    return result
-
-
-def put(name: str, tree: Tree) -> str:
-    """Write a tree as an archive, and give its name back."""
-    Path(name).write_bytes(tar(tree))
-    return name
-
-
-def broken() -> Tree:
-    """The shop with its config changed and its name kept."""
-    tree = dict(docker_v25(SHOP))
-    name = f"blobs/sha256/{hex_of(SHOP.config_digest)}"
-    content = tree[name]
-    assert isinstance(content, bytes)
-    tree[name] = content.replace(b'"--port"', b'"--evil"')
-    return tree
+pytestmark = pytest.mark.usefixtures("workroom")
 
 
 # --------------------------------------------------------------------------------------------- verify
 
 
-def test_verify_tells_a_proven_image(golden: Golden) -> None:
+def test_verify_tells_a_proven_image(image_golden: Golden) -> None:
     """The verdict, and the digests one below the other."""
     result = run("verify", put("shop.tar", oci_index_layout(SHOP, ARM64, packing="none")))
     assert (result.exit_code, result.stderr) == (0, "")
-    golden("verify-proven.txt", result.stdout)
+    image_golden("verify-proven.txt", result.stdout)
 
 
-def test_verify_tells_what_is_broken(golden: Golden) -> None:
+def test_verify_tells_what_is_broken(image_golden: Golden) -> None:
     """Both digests, the blob, and how each was got."""
     result = run("verify", put("shop.tar", broken()))
     assert (result.exit_code, result.stderr) == (1, "")
-    golden("verify-broken.txt", result.stdout)
+    image_golden("verify-broken.txt", result.stdout)
 
 
-def test_verify_tells_what_is_open_and_all_that_holds(golden: Golden) -> None:
+def test_verify_tells_what_is_open_and_all_that_holds(image_golden: Golden) -> None:
     """A layer that is not there leaves the verdict open."""
     tree = {name: content for name, content in oci_layout(SHOP, "none").items() if content != SHOP.layers[1]}
     result = run("verify", "--all", put("shop.tar", tree))
     assert (result.exit_code, result.stderr) == (3, "")
-    golden("verify-incomplete.txt", result.stdout)
+    image_golden("verify-incomplete.txt", result.stdout)
 
 
-def test_verify_json_is_the_contract(golden: Golden) -> None:
+def test_verify_json_is_the_contract(image_golden: Golden) -> None:
     """One object, every member there."""
     result = run("verify", put("shop.tar", oci_index_layout(SHOP, packing="none")), "--format", "json")
     assert result.exit_code == 0
     told = json.loads(result.stdout)
     assert list(told) == ["kind", "schema", "verdict", "form", "images", "relations"]
-    golden("verify.json", json.dumps(told, indent=1) + "\n")
+    image_golden("verify.json", json.dumps(told, indent=1) + "\n")
 
 
-def test_a_folder_is_read_where_it_lies(where: Path) -> None:
+def test_a_folder_is_read_where_it_lies(workroom: Path) -> None:
     """An OCI layout need not be packed."""
-    lay_out(oci_layout(SHOP), where / "layout")
+    lay_out(oci_layout(SHOP), workroom / "layout")
     told = json.loads(run("verify", "layout", "--format", "json").stdout)
     assert (told["verdict"], told["form"]) == ("proven", "oci_layout")
 
@@ -176,26 +89,26 @@ def test_long_lists_are_cut_and_counted() -> None:
 # --------------------------------------------------------------------------------------------- inspect
 
 
-def test_inspect_shows_one_image_on_one_screen(golden: Golden) -> None:
+def test_inspect_shows_one_image_on_one_screen(image_golden: Golden) -> None:
     """Digests, run settings, layers with bars, what could run."""
     result = run("inspect", put("shop.tar", docker_v25(SHOP)))
     assert (result.exit_code, result.stderr) == (0, "")
-    golden("inspect.txt", result.stdout)
+    image_golden("inspect.txt", result.stdout)
 
 
-def test_inspect_shows_several_as_a_tree(golden: Golden) -> None:
+def test_inspect_shows_several_as_a_tree(image_golden: Golden) -> None:
     """Index > manifests > configs; one can be chosen."""
     path = put("shop.tar", oci_index_layout(SHOP, ARM64, packing="none"))
-    golden("inspect-tree.txt", run("inspect", path).stdout)
+    image_golden("inspect-tree.txt", run("inspect", path).stdout)
     assert "linux/arm64/v8" in run("inspect", path, "--platform", "linux/arm64/v8").stdout
     assert SHOP.config_digest in run("inspect", path, "--name", SHOP.config_digest).stdout
 
 
-def test_inspect_json_has_all_images(golden: Golden) -> None:
+def test_inspect_json_has_all_images(image_golden: Golden) -> None:
     """For programs there is no choosing."""
     result = run("inspect", put("shop.tar", oci_index_layout(SHOP, ARM64, packing="none")), "--format", "json")
     assert result.exit_code == 0
-    golden("inspect.json", json.dumps(json.loads(result.stdout), indent=1) + "\n")
+    image_golden("inspect.json", json.dumps(json.loads(result.stdout), indent=1) + "\n")
 
 
 def test_the_environment_is_shown_when_asked_for() -> None:
@@ -216,19 +129,19 @@ def test_an_old_archive_is_shown_too(form: Callable[[Image], Tree]) -> None:
 # --------------------------------------------------------------------------------------------- diff
 
 
-def test_diff_tells_same_content_in_two_forms(golden: Golden) -> None:
+def test_diff_tells_same_content_in_two_forms(image_golden: Golden) -> None:
     """Other manifest, same content, exit 0."""
     result = run("diff", put("a.tar", docker_v25(SHOP)), put("b.tar", oci_layout(SHOP, "none")))
     assert (result.exit_code, result.stderr) == (0, "")
-    golden("diff-same.txt", result.stdout)
+    image_golden("diff-same.txt", result.stdout)
 
 
-def test_diff_tells_what_changed(golden: Golden) -> None:
+def test_diff_tells_what_changed(image_golden: Golden) -> None:
     """Layers, config keys and files; exit 1."""
     other = image({"app/web": b"#!shop"}, run={"Entrypoint": ["/bin/sh"], "Env": ["PATH=/bin"]})
     result = run("diff", put("a.tar", docker_v25(SHOP)), put("b.tar", docker_v25(other)))
     assert (result.exit_code, result.stderr) == (1, "")
-    golden("diff.txt", result.stdout)
+    image_golden("diff.txt", result.stdout)
 
 
 def test_diff_json_answers_first() -> None:
@@ -261,29 +174,29 @@ def test_diff_asks_which_image_is_meant() -> None:
 # --------------------------------------------------------------------------------------------- files
 
 
-def test_files_lists_the_final_view_and_what_was_deleted(golden: Golden) -> None:
+def test_files_lists_the_final_view_and_what_was_deleted(image_golden: Golden) -> None:
     """Layer, mode, owner, size, path; whiteouts below."""
     result = run("files", put("shop.tar", docker_v25(SHOP)))
     assert (result.exit_code, result.stderr) == (0, "")
-    golden("files.txt", result.stdout)
+    image_golden("files.txt", result.stdout)
 
 
-def test_files_can_be_narrowed_and_asked_for_history(golden: Golden) -> None:
+def test_files_can_be_narrowed_and_asked_for_history(image_golden: Golden) -> None:
     """A path, all below it, or a pattern; and what every layer did to it."""
     path = put("shop.tar", docker_v25(SHOP))
     assert [line.split()[-1] for line in run("files", path, "/usr").stdout.splitlines()] == ["/usr/bin/su"]
     assert "/app/web" in run("files", path, "*web").stdout
     none = run("files", path, "/opt", "*.py")
     assert (none.exit_code, none.stdout, none.stderr) == (0, "", "no file matches /opt, *.py\n")
-    golden("files-history.txt", run("files", path, "--history", "/bin/sh", "bin/wget").stdout)
+    image_golden("files-history.txt", run("files", path, "--history", "/bin/sh", "bin/wget").stdout)
 
 
-def test_files_json_tells_the_layer_of_each(golden: Golden) -> None:
+def test_files_json_tells_the_layer_of_each(image_golden: Golden) -> None:
     """Layers are counted from 0 there, as in the list beside them."""
     path = put("shop.tar", docker_v25(SHOP))
     told = json.loads(run("files", path, "--format", "json").stdout)
     assert told["layers"] == [sha256(layer) for layer in SHOP.layers]
-    golden("files.json", json.dumps(told, indent=1) + "\n")
+    image_golden("files.json", json.dumps(told, indent=1) + "\n")
     history = json.loads(run("files", path, "--history", "bin/sh", "--format", "json").stdout)
     assert history["paths"][0]["is"]["path"] == "bin/busybox"
 
@@ -299,7 +212,7 @@ def test_files_with_gaps_say_so() -> None:
 # --------------------------------------------------------------------------------------------- whatis
 
 
-def test_whatis_names_every_digest(golden: Golden) -> None:
+def test_whatis_names_every_digest(image_golden: Golden) -> None:
     """All kinds, and one that is nothing here."""
     folder = put("shop.tar", oci_index_layout(SHOP, packing="none"))
     index = json.loads(run("verify", folder, "--format", "json").stdout)["images"][0]["index_digest"]
@@ -314,7 +227,7 @@ def test_whatis_names_every_digest(golden: Golden) -> None:
     ]
     result = run("whatis", *digests, "--in", folder)
     assert (result.exit_code, result.stderr) == (0, "")
-    golden("whatis.txt", result.stdout)
+    image_golden("whatis.txt", result.stdout)
     told = [
         json.loads(line) for line in run("whatis", *digests, "--in", folder, "--format", "json").stdout.splitlines()
     ]
@@ -371,77 +284,3 @@ def test_facts_of_a_broken_image_are_none() -> None:
     result = run("facts", put("a.tar", docker_v25(SHOP)), put("b.tar", broken()))
     assert (result.exit_code, len(result.stdout.splitlines())) == (1, 1)
     assert result.stderr == "b.tar: broken; tidewaiter image verify says why\n"
-
-
-# --------------------------------------------------------------------------------------------- bad input
-
-COMMANDS = [["verify"], ["inspect"], ["files"], ["facts"], ["diff", "image.tar"]]
-
-
-@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [
-        (None, "nothing is there"),
-        (b"", "the file is empty"),
-        (b"\x7fELF" + bytes(2000), "is something else"),
-        (b"{}", "an empty JSON object"),
-        (b"\x28\xb5\x2f\xfd" + bytes(100), "zstd"),
-        (b"\x1f\x8b\x08\x00garbage", "gzip"),
-    ],
-)
-def test_what_is_no_image_is_one_sentence(command: list[str], content: bytes | None, words: str) -> None:
-    """What was looked for and what was found instead, on stderr, exit 2."""
-    put("image.tar", docker_v25(SHOP))
-    if content is not None:
-        Path("thing").write_bytes(content)
-    result = run(*command, "thing")
-    assert (result.exit_code, result.stdout) == (2, "")
-    assert words in result.stderr
-    assert result.stderr.count("\n") == 1
-
-
-def test_a_folder_of_something_else_says_what_is_in_it(where: Path) -> None:
-    """The first names that lie there."""
-    lay_out({"etc/passwd": b"", "usr/x": b""}, where / "root")
-    result = run("verify", "root")
-    assert result.exit_code == 2
-    assert "holds etc, usr" in result.stderr
-
-
-def test_a_choice_that_fits_nothing_lists_what_is_there() -> None:
-    """The platforms and names that could have been meant."""
-    result = run("inspect", put("shop.tar", oci_index_layout(SHOP, ARM64)), "--platform", "linux/riscv64")
-    assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr == "shop.tar holds no such image; it holds: linux/amd64 1.4, linux/arm64/v8 1.4\n"
-
-
-HOSTILE = {"os": "linux\x1b[31m", "architecture": "amd64\u202e"}
-
-
-@pytest.mark.parametrize("command", ["verify", "inspect", "files"])
-def test_nothing_hostile_reaches_the_terminal(command: str) -> None:
-    """Escape sequences and bidirectional overrides of names, settings, labels and paths are written as escapes."""
-    run_settings: dict[str, Any] = {"Cmd": ["\x1b[2J"], "Labels": {"a\nb": "\u202e"}, "User": "\x9b31m"}
-    made = image({"a\x1b[2Jb\u202e": b""}, names=["x\x1b[31m:1"], platform=HOSTILE, run=run_settings)
-    shown = run(command, put("evil.tar", docker_v25(made))).stdout
-    assert shown
-    assert all(char == "\n" or char.isprintable() for char in shown)
-
-
-def test_names_that_are_no_utf8_are_shown() -> None:
-    """A path of any bytes is listed, in text and in JSON."""
-    made = image({"caf\udce9": b"1"})
-    path = put("bytes.tar", docker_v25(made))
-    assert "/caf\\udce9" in run("files", path).stdout
-    assert json.loads(run("files", path, "--format", "json").stdout)["files"][0]["path"] == "caf\\udce9"
-
-
-def test_every_command_has_help_with_an_example() -> None:
-    """What a user reads first."""
-    names = json.loads(json.dumps(list(main.get_command(None, "image").commands)))  # type: ignore[union-attr,arg-type]
-    assert names == ["inspect", "verify", "diff", "files", "whatis", "facts"]
-    for name in names:
-        shown = run(name, "--help").stdout
-        assert f"tidewaiter image {name}" in shown.partition("Example")[2]
-        assert os.linesep not in shown.strip()[:1]
