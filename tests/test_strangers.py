@@ -101,3 +101,15 @@ def test_strangers_are_in_a_snapshot() -> None:
     feed(engine, [*BEGUN, ran(9, "a", "/srv/worker", exe="/srv/worker")])
     moved = Engine(DEFAULT_POLICY, AN0691, state=Engine.restore(engine.snapshot()))
     assert finished(moved).alerts == finished(engine).alerts != []
+
+
+def test_facts_that_come_later_count_for_what_runs_later() -> None:
+    """What was remembered of a path is forgotten when another image becomes known."""
+    engine = Engine(DEFAULT_POLICY, AN0691)
+    engine.learn_facts(
+        image_facts(config_digest=digest("D"), contents=ImageContents({"/srv/worker": TOP}), proof="archive")
+    )
+    feed(engine, [*BEGUN, ran(9, "a", "/srv/worker", exe="/srv/worker")])
+    engine.learn_facts(FACTS)
+    feed(engine, [ran(12, "a", "/srv/worker", exe="/srv/worker")])
+    assert behaviours(finished(engine)) == [("drift", "strong", None)]

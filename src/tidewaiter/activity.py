@@ -22,7 +22,7 @@ from tidewaiter.objects import PodRecord
 from tidewaiter.policy import TrustPolicy
 from tidewaiter.processes import chain_of_process, likely_chain_of_process, process_ids, take_back
 from tidewaiter.shared import shared_path, shared_text, shared_texts, shared_user
-from tidewaiter.strangers import may_be_stranger
+from tidewaiter.strangers import Strangers
 from tidewaiter.waiting import WaitingRoom
 
 Outcome = Literal["used", "irrelevant", "waiting", "expired", "unattributed", "duplicate", "rejected"]
@@ -42,7 +42,7 @@ class Activity:
         on_resolved: Callable[[Event, Outcome], None],
     ) -> None:
         self.directory = directory
-        self.graph = graph
+        self._strangers = Strangers(graph)
         self.policy = policy
         self.keep_arguments = keep_arguments
         self.waiting = WaitingRoom()
@@ -255,7 +255,7 @@ class Activity:
             return "irrelevant"
         if row_of(action, self.policy) is None:
             chain.descend(link(action.time_ns, action.pid, action.parent_pid))
-            if not may_be_stranger(action, self.graph):
+            if not self._strangers.may_be(action):
                 return "irrelevant"
             chain.estrange(action)
             return "used"

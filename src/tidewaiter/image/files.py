@@ -96,16 +96,11 @@ class FileTable:
             if path in found
         ]
 
-    def lookup(self, path: str) -> tuple[int, Entry] | None:
-        """The file that a path leads to in the end, links followed; None where there is none.
+    def resolve(self, path: str) -> tuple[str, int, Entry] | None:
+        """The file that a path leads to in the end, links followed: its own path, layer and entry; None: there is none.
 
         Of a hard link it is the entry that holds the contents. A directory that no layer lists is None also.
         """
-        found = self.resolve(path)
-        return None if found is None else found[1:]
-
-    def resolve(self, path: str) -> tuple[str, int, Entry] | None:
-        """As `lookup`, with the path of the file itself before it."""
         real = self._walk(path, len(self._layers))
         top = len(self._layers)
         for _ in range(_LINKS_FOLLOWED):
