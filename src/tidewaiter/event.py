@@ -335,5 +335,14 @@ class NetworkFlow(ContainerEvent, frozen=True, kw_only=True):
     pid: int | None = None
 
 
+class Blindness(Event, frozen=True, kw_only=True):
+    """From this moment on a collector does not see, or sees again, a part of what happens on its node."""
+
+    collector: str
+    sight: Literal["images", "containers", "execs", "connections", "names"]
+    why: str | None
+    """For people: why it is not seen; None: it is seen."""
+
+
 class Tick(Event, frozen=True, kw_only=True):
     """Time went on: closes windows and frees state. Made by the run loop, never by a source."""
