@@ -15,6 +15,7 @@ from tidewaiter.image_contents import ImageContents
 from tidewaiter.objects import PodRecord, WorkloadRecord
 from tidewaiter.policy import Subject, TrustPolicy
 from tidewaiter.resolve import Provenance, provenance
+from tidewaiter.sight import unwatched
 
 LOCAL = "local"
 """The node of streams that name none."""
@@ -50,6 +51,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     created_by: CreatedBy
     pulled_by: PulledBy
     evidence: tuple[Evidence, ...]
+    unwatched: tuple[str, ...] = ()
+    """What was not watched on the node while the container ran, as collectors said."""
 
     def subject(self) -> Subject:
         """The case as the scopes of a policy see it."""
@@ -112,6 +115,7 @@ def gather(chain: Chain, directory: Directory, graph: IdentityGraph, policy: Tru
         created_by=_creator(chain, pods, owners, debugger),
         pulled_by=_puller(found),
         evidence=(*_evidence(chain, pods, owners, found, sessions.values()), *_held(contents)),
+        unwatched=_unwatched(chain, cluster, policy),
     )
 
 
@@ -140,6 +144,18 @@ def _node_of(chain: Chain, pods: list[PodRecord], cluster: ClusterState) -> str:
     if only is not None:
         return node_name(only) or LOCAL
     return min(filter(None, chain.named_by), default=LOCAL)
+
+
+def _unwatched(chain: Chain, cluster: ClusterState, policy: TrustPolicy) -> tuple[str, ...]:
+    node = cluster.nodes.get(chain.node)
+    if node is None or not node.name:
+        node = cluster.only_node() or node
+    if node is None or not node.blind:
+        return ()
+    first_ns = min((*chain.creates_ns, *chain.starts_ns, chain.first_seen_ns or 2**62))
+    last_ns = max((*chain.starts_ns, first_ns))
+    span_ns = policy.time_window_ns
+    return tuple(unwatched(node.blind, chain.runtime, first_ns - span_ns, last_ns + span_ns))
 
 
 def _owners(pods: list[PodRecord], cluster: ClusterState) -> list[WorkloadRecord]:

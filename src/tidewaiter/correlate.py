@@ -15,6 +15,7 @@ from tidewaiter.attribution import Directory, lasting_key
 from tidewaiter.chain import Chain
 from tidewaiter.cluster import ClusterState
 from tidewaiter.event import (
+    Blindness,
     ContainerCreate,
     ContainerEvent,
     ContainerExec,
@@ -41,6 +42,7 @@ from tidewaiter.objects import PodRecord, Spec, ask, is_human, own, shared_spec
 from tidewaiter.policy import TrustPolicy
 from tidewaiter.provenance import learn_facts, learn_name, learn_pull, runtime_told
 from tidewaiter.shared import shared_user
+from tidewaiter.sight import learn_blindness
 
 STAGES: dict[type[Event], str] = {
     ImagePull: "pull",
@@ -108,6 +110,7 @@ class Correlator:
             ContainerExec: self._container_exec,
             ProcessExec: self.activity.process_exec,
             NetworkFlow: self.activity.network_flow,
+            Blindness: self._blindness,
             Tick: self._tick,
         }
         activity.refile = lambda event: self._handlers[type(event)](event)
@@ -133,6 +136,10 @@ class Correlator:
         # Whoever ticks knows how far all streams are read; from then on single events do not move the time.
         self._has_ticks = True
         return "irrelevant"
+
+    def _blindness(self, event: Blindness) -> Outcome:
+        node = self.directory.node(self.directory.cluster(event.cluster), event.node)
+        return "used" if learn_blindness(node.blind, event) else "duplicate"
 
     def sweep(self) -> None:
         """Give up what has waited longer than the lateness (and as long again, for sensors that run behind)."""

@@ -18,6 +18,12 @@ class Ledger(msgspec.Struct):
 
     counts: dict[str, dict[str, int]] = msgspec.field(default_factory=dict)
     """Source (or `unrecognised`) -> outcome -> records."""
+    dropped: dict[str, int] = msgspec.field(default_factory=dict)
+    """Source -> records that were lost before they could be read, as their producer says."""
+
+    def drop(self, source: str, records: int) -> None:
+        """So many records of a source never came; they are no part of the account of those that did."""
+        self.dropped[source] = self.dropped.get(source, 0) + records
 
     def note(self, source: str, outcome: str, records: int = 1) -> None:
         """So many records of a source ended so."""
@@ -43,8 +49,12 @@ class Ledger(msgspec.Struct):
     def sources(self) -> dict[str, SourceCount]:
         """Records by source."""
         return {
-            source: SourceCount(sum(by_outcome.values()), by_outcome.get("unattributed", 0))
-            for source, by_outcome in sorted(self.counts.items())
+            source: SourceCount(
+                sum(self.counts.get(source, {}).values()),
+                self.counts.get(source, {}).get("unattributed", 0),
+                self.dropped.get(source, 0),
+            )
+            for source in sorted({*self.counts, *self.dropped})
         }
 
 

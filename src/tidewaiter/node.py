@@ -10,6 +10,7 @@ from tidewaiter.chain import Chain
 from tidewaiter.digest import Digest
 from tidewaiter.ends import left_out, put
 from tidewaiter.event import User
+from tidewaiter.sight import Moments, absorb_blindness
 
 _NAMES_KEPT = 50_000
 _MOMENTS_KEPT = 32
@@ -89,6 +90,8 @@ class NodeState(msgspec.Struct):
     """Host pid -> (time_ns, chain key) of processes known to be in a container: the last to get the id, and when."""
     reused: dict[int, list[tuple[int, str]]] = msgspec.field(default_factory=dict)
     """Host pid -> who had it before, in order of time, where it was used again; for records that come late."""
+    blind: dict[str, Moments] = msgspec.field(default_factory=dict)
+    """`collector/sight` -> since when it was seen, and since when not (`sight.py`)."""
     evicted: int = 0
 
     def learn_name(self, name: str, moment: NameMoment) -> bool:
@@ -222,6 +225,7 @@ class NodeState(msgspec.Struct):
         for pid in other.pids:
             for time_ns, key in other.turns_of(pid):
                 self.learn_pid(pid, time_ns, key)
+        absorb_blindness(self.blind, other.blind)
         self.evicted += other.evicted
 
 

@@ -20,6 +20,7 @@ from tidewaiter.chain import Chain
 from tidewaiter.concerns import Concerns, Unit, unit_of
 from tidewaiter.digest import chain_id
 from tidewaiter.event import (
+    Blindness,
     ContainerCreate,
     ContainerFacts,
     Event,
@@ -125,6 +126,11 @@ class Revisions:
         elif isinstance(event, WorkloadCreate):
             name = f"workload:{event.cluster}/{event.kind}/{event.namespace}/{event.name}"
             self._later.update(dict.fromkeys(self._concerns.on_names([name])))
+        elif isinstance(event, Blindness):
+            cluster = self._directory.cluster(event.cluster)
+            node = self._directory.node(cluster, event.node)
+            concerned = (unit for unit in self._ids if self._concerns.is_on(unit, cluster.name, node))
+            self._later.update(dict.fromkeys(concerned))
         elif isinstance(event, ImagePull | ImageName | ImageFacts | ContainerCreate | ContainerFacts):
             self._image(event)
 

@@ -183,7 +183,7 @@ def _missing(case: Case, policy: TrustPolicy) -> tuple[str, ...]:
         missing.append("image config: what the image declares to run is not known")
     if case.created_by.user is None:
         missing.append("who: nobody is named as having created the container")
-    return tuple(missing)
+    return (*missing, *case.unwatched)
 
 
 def _age(case: Case, time_ns: int) -> int:
