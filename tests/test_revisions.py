@@ -121,10 +121,11 @@ def test_container_that_never_rests_is_judged_with_the_tick(monkeypatch: pytest.
     feed(machine, [created(0, "a", EVIL), started(1, "a")])
     found = judged(machine, monkeypatch)
     given = feed(machine, [connected(10 + n / 100, "a", f"203.0.113.{n}") for n in range(200)])
-    assert len(given) == len(found) == revisions.AT_ONCE
-    [last] = ticked(machine)
-    assert last.behaviours_omitted == 152
-    assert [alert.revision for alert in [*given, last]] == list(range(revisions.AT_ONCE + 1))
+    assert len(given) <= len(found) == revisions.AT_ONCE
+    # What only counts further may rest for a tick or two (test_calm.py).
+    given += [alert for _ in range(4) for alert in ticked(machine)]
+    assert given[-1].behaviours_omitted == 152
+    assert [alert.revision for alert in given] == list(range(len(given)))
 
 
 def test_tick_judges_a_bounded_number_of_containers(monkeypatch: pytest.MonkeyPatch) -> None:

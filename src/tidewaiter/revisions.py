@@ -4,6 +4,7 @@ Rules
 - What concerns one container or one pod is judged at once. What may concern many (pulls, names, facts, owners, nodes,
   the name of an incident) is judged with the next tick; so is whatever was judged often since the last one.
 - A record is given out when it differs from the one given out before under its id. Revisions count from 0.
+- What only counts further is given out ever more seldom (`calm.py`); the end says all.
 - An alert that is none any more is withdrawn, once, with the reasons why.
 """
 
@@ -14,6 +15,7 @@ import msgspec
 
 from tidewaiter.alert import Alert
 from tidewaiter.attribution import Directory, unique_nodes
+from tidewaiter.calm import Calm
 from tidewaiter.campaign import OpenIncidents
 from tidewaiter.case import Case
 from tidewaiter.chain import Chain
@@ -86,6 +88,7 @@ class Revisions:
         self._later: dict[Unit, None] = {}
         self._spent: dict[Unit, int] = {}
         self._let_go: list[Alert] = []
+        self._calm = Calm()
         self._told: set[int] = set()
         """What was told of digests before, so that only the first telling concerns other nodes."""
         self._is_all = any(scope.require or scope.forbid for scope in policy.scopes)
@@ -184,6 +187,7 @@ class Revisions:
 
     def _drop(self, alert_id: str, unit: Unit) -> None:
         del self._given[alert_id]
+        self._calm.forget(alert_id)
         del self._ids[unit][alert_id]
         if not self._ids[unit]:
             del self._ids[unit]
@@ -210,6 +214,7 @@ class Revisions:
         self._spent.clear()
         self._later = {**self._now, **self._later}
         self._now = {}
+        self._later.update(self._units_of(self._calm.tick()))
         for unit in self._concerns.moved():
             self._later.update(dict.fromkeys((unit, *self._concerns.refresh(unit))))
         given: list[Alert] = []
@@ -306,6 +311,8 @@ class Revisions:
         if known is not None and not known.is_withdrawn and known.record == record:
             if known.unit != unit:
                 self._keep(alert_id, msgspec.structs.replace(known, unit=unit))
+            return None
+        if known is not None and not known.is_withdrawn and self._calm.holds(alert, known.record, known.revision):
             return None
         revision = 0 if known is None else known.revision + 1
         key = incident_key(case, self._analytic)
