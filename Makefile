@@ -12,11 +12,11 @@ HUNT := $(BIN)/tidewaiter hunt examples/docker-cryptominer --policy examples/pol
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench docs clean
+.PHONY: help run test lint bench bench-live bpf docs clean
 .DELETE_ON_ERROR:
 
 help: ## print this list
-	@sed -n 's/^\([a-z]*\):.*## /make \1: /p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*## /make \1: /p' $(MAKEFILE_LIST)
 
 run: $(VENV)/.installed ## hunt through the recorded attack in examples/ and show the alert
 	@status=0; \
@@ -45,6 +45,14 @@ bench: ## measure speed, memory and exactness (BENCH_ARGS are handed to bench/ru
 	  exit 1; }
 	@$(MAKE) --no-print-directory $(VENV)/.installed-bench
 	$(BIN)/python bench/run.py $(BENCH_ARGS)
+
+bpf: ## build the kernel sensor from bpf/ (Debian: apt-get install clang llvm libbpf-dev); the result is committed
+	@# From its own folder, so that the paths in the object are the same everywhere.
+	cd bpf && clang -O2 -g -Wall -Werror -target bpf -fdebug-compilation-dir=. -c sensor.bpf.c -o sensor.bpf.o && llvm-strip -g sensor.bpf.o
+	mv bpf/sensor.bpf.o src/tidewaiter/edge/sensor.bpf.o
+
+bench-live: $(VENV)/.installed-dev ## measure watch on real daemons, as root (BENCH_ARGS are handed to bench/live.py)
+	$(BIN)/python bench/live.py $(BENCH_ARGS)
 
 docs: $(VENV)/.installed-dev ## write the pages of docs/ that are made from the code
 	$(BIN)/python docs/generate.py
