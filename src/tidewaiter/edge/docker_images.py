@@ -5,7 +5,6 @@ save is read as it comes, and nothing is saved: the archive is a stream that is 
 wanted. The image is asked for by its id, so that a tag that moves meanwhile changes nothing.
 """
 
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,9 +12,9 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 from urllib.parse import quote
 
-import httpx
 import msgspec
 
+from tidewaiter.edge.docker_api import DockerApi
 from tidewaiter.edge.rewound import Rewound
 from tidewaiter.image.blob import ReadError
 from tidewaiter.image.docker_archive import read_docker_archive
@@ -48,62 +47,28 @@ def open_docker(reference: str, socket: str | None = None) -> Iterator[View]:
     socket = socket or default_socket()
     if not Path(socket).is_socket():
         raise ReadError(f"Docker does not listen at {socket}: there is no such socket")
-    daemon = _Daemon(socket)
+    daemon = DockerApi(socket, _SILENCE_S)
     try:
-        told = daemon.inspect(reference)
-        with Rewound(lambda: daemon.archive(told["Id"])) as stream:
+        told = _inspected(daemon, reference)
+        with Rewound(lambda: _archive(daemon, told["Id"])) as stream:
             folder = TarFolder(f"docker:{reference}", cast(BinaryIO, stream), _ARCHIVE_BYTES)
             yield _as_docker_tells(read_docker_archive(folder), told, reference)
     finally:
         daemon.close()
 
 
-class _Daemon:
-    def __init__(self, socket: str) -> None:
-        self._socket = socket
-        transport = httpx.HTTPTransport(uds=socket)
-        self._http = httpx.Client(transport=transport, base_url="http://docker", timeout=_SILENCE_S)
+def _inspected(daemon: DockerApi, reference: str) -> dict[str, Any]:
+    parse_reference(reference)
+    told = daemon.get(f"/images/{quote(reference, safe='/:@')}/json", DOCUMENT_BYTES, reference)
+    if not isinstance(told, dict) or not isinstance(told.get("Id"), str):
+        raise ReadError(f"what listens at {daemon.socket} does not answer as Docker does")
+    return told
 
-    def close(self) -> None:
-        self._http.close()
 
-    def inspect(self, reference: str) -> dict[str, Any]:
-        parse_reference(reference)
-        with self._asked(f"/images/{quote(reference, safe='/:@')}/json", reference) as response:
-            data = b""
-            for piece in response.iter_raw():
-                data += piece
-                if len(data) > DOCUMENT_BYTES:
-                    raise ReadError(f"what Docker tells of {reference} is longer than {DOCUMENT_BYTES} bytes")
-        told = _json(data)
-        if not isinstance(told, dict) or not isinstance(told.get("Id"), str):
-            raise ReadError(f"what listens at {self._socket} does not answer as Docker does")
-        return told
-
-    @contextmanager
-    def archive(self, image_id: str) -> Iterator[Iterator[bytes]]:
-        with self._asked(f"/images/{quote(image_id, safe=':')}/get", image_id) as response:
-            yield self._pieces(response)
-
-    def _pieces(self, response: httpx.Response) -> Iterator[bytes]:
-        try:
-            yield from response.iter_raw()
-        except httpx.HTTPError as error:
-            raise ReadError(f"Docker broke off while it sent the image: {error}") from None
-
-    @contextmanager
-    def _asked(self, path: str, wanted: str) -> Iterator[httpx.Response]:
-        try:
-            with self._http.stream("GET", path) as response:
-                if response.is_success:
-                    yield response
-                    return
-                told = _json(next(response.iter_raw(), b"")[:4096])
-                said = str(told.get("message", "")) if isinstance(told, dict) else ""
-                why = "".join(sign if sign.isprintable() else " " for sign in said)[:300]
-                raise ReadError(f"Docker refused {wanted[:200]} with status {response.status_code}: {why}")
-        except httpx.HTTPError as error:
-            raise ReadError(f"Docker at {self._socket} cannot be asked: {error}") from None
+@contextmanager
+def _archive(daemon: DockerApi, image_id: str) -> Iterator[Iterator[bytes]]:
+    with daemon.stream(f"/images/{quote(image_id, safe=':')}/get", "the image") as answer:
+        yield answer.pieces()
 
 
 def _as_docker_tells(view: View, told: dict[str, Any], reference: str) -> View:
@@ -130,10 +95,3 @@ def _ids(image: Image) -> Iterator[str]:
 
 def _texts(value: Any) -> list[str]:
     return [text for text in value if isinstance(text, str)] if isinstance(value, list) else []
-
-
-def _json(data: bytes) -> Any:
-    try:
-        return json.loads(data)
-    except (ValueError, RecursionError):
-        return None

@@ -128,12 +128,13 @@ def image_events(
     image: Image,
     where: Where,
     *,
+    time_ns: int | None = None,
     config_digest: Digest | None,
     target_digest: Digest | None = None,
     index_digest: Digest | None = None,
     manifest_digest: Digest | None = None,
 ) -> Iterator[ImageFacts | ImageName]:
-    """The facts of one image, and a name seen for each of its tags; untimed.
+    """The facts of one image, and a name seen for each of its tags; untimed unless a moment is given.
 
     What `Id` means, the caller knows: the config digest, or the `target_digest` (index or manifest) of the tags.
     """
@@ -147,7 +148,7 @@ def image_events(
     platform = "/".join(part for part in (image.os, image.architecture, image.variant) if part)
     repo_digests = pinned_digests(image.repo_digests)
     yield ImageFacts(
-        **happened(None, where),
+        **happened(time_ns, where),
         index_digest=index_digest,
         manifest_digest=manifest_digest,
         config_digest=config_digest,
@@ -163,7 +164,7 @@ def image_events(
     )
     for tag in tags:
         yield ImageName(
-            **happened(None, where),
+            **happened(time_ns, where),
             action="seen",
             reference=tag,
             config_digest=config_digest,

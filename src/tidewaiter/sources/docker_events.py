@@ -9,6 +9,7 @@ Rules
   be believed; a label named `execID` or `imageID` hides the daemon's own, so both are taken only in their strict form.
 - `Actor.ID` of tag, load, save, import, untag and delete is the config digest with the classic image store. With the
   containerd image store it is the digest of the index or manifest, and the event does not tell which store it was.
+- What a collector added (`_docker_happening.py`) tells it, and what a pulled tag stood for.
 - The same exec comes twice, as `exec_create` and `exec_start`, with one `exec_id`.
 - Attaching is no session: `docker run` in the foreground attaches to its own container.
 """
@@ -19,36 +20,38 @@ from typing import Any, Literal
 
 import msgspec
 
-from tidewaiter.digest import digest_or_none, is_hex
+from tidewaiter.digest import Digest, digest_or_none, is_hex
 from tidewaiter.event import (
     ContainerCreate,
     ContainerExec,
+    ContainerFacts,
     ContainerStart,
     ContainerStop,
     Event,
     ImageName,
     ImagePull,
+    ImagePullFailed,
     Where,
 )
+from tidewaiter.reference import reference_or_none
 from tidewaiter.sources import RecordError, Skim, Source
-from tidewaiter.sources._dockershim import pod_of_name
-from tidewaiter.sources._fields import (
-    FULL_ID_LENGTH,
-    checked_time_ns,
-    decode_json,
-    parse_time_ns,
-    split_container_id,
+from tidewaiter.sources._docker_happening import Happening, read_json, read_text
+from tidewaiter.sources._docker_objects import (
+    DockerImage,
+    ImageDigests,
+    container_facts,
+    digests_of,
+    facts_of_image,
 )
-from tidewaiter.sources._images import claim_of_name, pinned_digest
-from tidewaiter.sources._place import OfContainer, happened, has, seconds_to_ns
+from tidewaiter.sources._dockershim import pod_of_name
+from tidewaiter.sources._fields import FULL_ID_LENGTH, split_container_id
+from tidewaiter.sources._images import claim_of_name, digest_of_id, named, pinned_digest
+from tidewaiter.sources._place import OfContainer, happened, has
 
 _TYPES = tuple(
     ["container", "image", "network", "volume", "plugin", "daemon", "builder", "service", "node", "secret", "config"]
 )
 _TEXT = re.compile(rb"\d{4}-\d\d-\d\dT\S+ (?:" + "|".join(_TYPES).encode() + rb") [a-z]\S*(?: |\Z)")
-_PLAIN_LINE = re.compile(r"(\S+) (\S+) (\S+) (\S+)(?: \((.*)\))?\Z", re.DOTALL)
-_EXEC_LINE = re.compile(r"(\S+) container (exec_\w+: .*)\Z", re.DOTALL)
-_EXEC_ID_AND_ATTRIBUTES = re.compile(r" ([0-9a-f]{64}|[0-9a-f]{12}) \(")
 
 NameAction = Literal["tag", "untag", "load", "import", "commit", "build", "save", "remove", "seen"]
 _NAME_ACTIONS: dict[str, NameAction] = {
@@ -62,106 +65,84 @@ _NAME_ACTIONS: dict[str, NameAction] = {
 }
 
 
-class _Actor(msgspec.Struct):
-    id: str | None = msgspec.field(default=None, name="ID")
-    attributes: dict[str, str] | None = msgspec.field(default=None, name="Attributes")
+def _subject_digest(happening: Happening) -> Digest | None:
+    # Before Docker 1.10 an id was 64 hex, and no digest.
+    return digest_of_id(happening.subject) if happening.runtime == "podman" else digest_or_none(happening.subject)
 
 
-class _Record(msgspec.Struct):
-    """The members read. `status`, `id` and `from` exist below API 1.52 only; the capitalised ones since API 1.22."""
-
-    type: str | None = msgspec.field(default=None, name="Type")
-    action: str | None = msgspec.field(default=None, name="Action")
-    actor: _Actor | None = msgspec.field(default=None, name="Actor")
-    time: int | None = None
-    time_nano: int | None = msgspec.field(default=None, name="timeNano")
-    status: str | None = None
-    id: str | None = None
-    from_: str | None = msgspec.field(default=None, name="from")
+def _digests(resolved: DockerImage | None, subject: Digest | None) -> ImageDigests:
+    """What an image's id in an event is: told by the image itself, else what it is in the classic store."""
+    found = digests_of(resolved) if resolved is not None else ImageDigests()
+    return found if found.config or found.target else ImageDigests(config=subject)
 
 
-class _Happening(msgspec.Struct):
-    """One event in either shape. `subject` is a container's id, or an image's reference or id."""
-
-    type: str
-    action: str
-    subject: str
-    attributes: dict[str, str]
-    time_ns: int
+def _content_facts(happening: Happening, where: Where) -> Iterator[Event]:
+    """What is true of the image under any name."""
+    if happening.resolved is not None:
+        nameless = msgspec.structs.replace(happening.resolved, repo_tags=None, names=None)
+        yield from facts_of_image(nameless, where, happening.time_ns)
 
 
-_RECORD = msgspec.json.Decoder(_Record)
+def _pull(reference: str, happening: Happening, where: Where) -> Iterator[Event]:
+    pinned = pinned_digest(reference)
+    pull = ImagePull(**happened(happening.time_ns, where), reference=reference, repo_digest=pinned)
+    resolved, asked = happening.resolved, reference_or_none(reference)
+    if resolved is not None and asked is not None:
+        # A pull leaves a digest beside the repository's name. Without one, somebody else gave the name to this content
+        # between the pull and the asking.
+        beside = [known for text in resolved.repo_digests or () if (known := reference_or_none(text)) is not None]
+        brought = {known.digest for known in beside if known.repository == asked.repository}
+        digests = digests_of(resolved)
+        if brought:
+            pull = msgspec.structs.replace(
+                pull,
+                config_digest=digests.config,
+                repo_digest=pinned or digests.target or (brought.pop() if len(brought) == 1 else None),
+                index_digest=digests.index,
+                manifest_digest=digests.manifest,
+            )
+    yield pull
 
 
-def _from_json(record: bytes) -> _Happening:
-    found = decode_json(_RECORD, record)
-    time_ns = checked_time_ns(found.time_nano) if found.time_nano else seconds_to_ns(found.time)
-    action = found.action or found.status
-    if time_ns is None or not action:
-        raise RecordError(f"{record[:80]!r}: a Docker event has a time and an action")
-    actor = found.actor or _Actor()
-    attributes = actor.attributes or {}
-    if "image" not in attributes and found.from_:
-        attributes["image"] = found.from_
-    kind = found.type or ("container" if found.from_ else "image")
-    return _Happening(kind, action, actor.id or found.id or "", attributes, time_ns)
-
-
-def _attributes_of_text(text: str | None) -> dict[str, str]:
-    """The `k=v, k=v` list of the text form. A key that occurs twice (a label may hold `, image=`) is left out."""
-    attributes: dict[str, str] = {}
-    repeated: set[str] = set()
-    for member in (text or "").split(", "):
-        key, equals, value = member.partition("=")
-        if equals and key in attributes:
-            repeated.add(key)
-        elif equals:
-            attributes[key] = value
-    return {key: value for key, value in attributes.items() if key not in repeated}
-
-
-def _from_text(record: bytes) -> _Happening:
-    try:
-        line = record.decode().strip()
-    except UnicodeDecodeError as error:
-        raise RecordError(f"{record[:80]!r}: {error.reason}") from None
-    exec_line = _EXEC_LINE.match(line)
-    if exec_line is not None:
-        time, rest = exec_line.groups()
-        ends = list(_EXEC_ID_AND_ATTRIBUTES.finditer(rest))
-        if len(ends) != 1:
-            raise RecordError(f"{line[:120]!r}: where the command ends and the container's id begins cannot be told")
-        end = ends[0]
-        attributes = _attributes_of_text(rest[end.end() :].removesuffix(")"))
-        return _Happening("container", rest[: end.start()], end[1], attributes, parse_time_ns(time))
-    match = _PLAIN_LINE.match(line)
-    if match is None:
-        raise RecordError(f"{line[:120]!r}: not a line of `docker events`")
-    time, kind, action, subject, attributes_text = match.groups()
-    return _Happening(kind, action, subject, _attributes_of_text(attributes_text), parse_time_ns(time))
-
-
-def _image_events(happening: _Happening, where: Where) -> Iterator[Event]:
+def _image_events(happening: Happening, where: Where) -> Iterator[Event]:
     name = happening.attributes.get("name")
-    if happening.action == "pull":
-        reference = happening.subject or name
+    here = happened(happening.time_ns, where)
+    if happening.action in ("pull", "pull-error"):
+        # Podman has the id there, or nothing.
+        reference = name if happening.runtime == "podman" else happening.subject or name
         if not reference:
             raise RecordError("a Docker pull event names its image in Actor.ID")
-        yield ImagePull(**happened(happening.time_ns, where), reference=reference, repo_digest=pinned_digest(reference))
+        if happening.action == "pull" and not happening.was_here:
+            yield from _pull(reference, happening, where)
+        elif happening.action == "pull-error":
+            yield ImagePullFailed(**here, reference=reference, reason=happening.attributes.get("error"))
+        yield from _content_facts(happening, where)
         return
     action = _NAME_ACTIONS.get(happening.action)
-    if action is not None:
-        # `load` and `save` repeat the digest as the name; an id is no name.
-        reference = name if name and digest_or_none(name) is None else None
+    if action is None:
+        return
+    digests = _digests(happening.resolved, _subject_digest(happening))
+    tags = named(happening.resolved.repo_tags) if happening.resolved is not None else ()
+    names: Iterable[str | None]
+    if action in ("load", "import"):
+        # All that were loaded have new names. The event's own is the digest again, or (Podman) that of the archive.
+        names = tags or [name if name and digest_or_none(name) is None and happening.runtime == "docker" else None]
+    elif happening.runtime == "podman" and f"localhost/{name}" in tags:
+        names = [f"localhost/{name}"]  # Podman repeats what was typed
+    else:
+        names = [name if name and digest_or_none(name) is None else None]  # `save` repeats the digest, too
+    for reference in names:
         yield ImageName(
-            **happened(happening.time_ns, where),
+            **here,
             action=action,
             reference=reference,
-            config_digest=digest_or_none(happening.subject),
+            config_digest=digests.config,
+            repo_digest=digests.target,
         )
+    yield from _content_facts(happening, where)
 
 
-def _container_events(happening: _Happening, where: Where) -> Iterator[Event]:
+def _container_events(happening: Happening, where: Where) -> Iterator[Event]:
     attributes = happening.attributes
     action, _, command = happening.action.partition(": ")
     # An id that the CLI's documentation elides (`0fdb...ff37`) is no id: the event stays without a container.
@@ -172,15 +153,25 @@ def _container_events(happening: _Happening, where: Where) -> Iterator[Event]:
         **happened(happening.time_ns, where),
         "container_id": container_id,
         "container_id_prefix": prefix,
-        "runtime": "docker",
+        "runtime": happening.runtime,
         "runtime_namespace": None,
         "pod": pod,
         "image": claim_of_name(attributes.get("image")),
     }
+    facts: ContainerFacts | None = None
+    if happening.container is not None and happening.container.id == container_id:
+        # Of moments the event itself tells its own; what inspect tells would be a second one, beside it.
+        facts = msgspec.structs.replace(
+            container_facts(happening.container, where, happening.time_ns),
+            created_ns=None,
+            started_ns=None,
+            finished_ns=None,
+        )
+        common["image"] = facts.image
     if action == "create":
         yield ContainerCreate(**common, name=name, is_sandbox=is_sandbox)
     elif action == "start":
-        yield ContainerStart(**common, name=name)
+        yield ContainerStart(**common, name=name, pid=facts.pid if facts is not None else None)
     elif action in ("die", "stop", "destroy"):
         # `kill` only says that a signal was sent; `die` follows if it killed.
         yield ContainerStop(**common, removed=action == "destroy")
@@ -192,13 +183,18 @@ def _container_events(happening: _Happening, where: Where) -> Iterator[Event]:
             exec_id=exec_id if len(exec_id) == FULL_ID_LENGTH and is_hex(exec_id) else None,
         )
     elif action == "commit":
+        digests = _digests(happening.resolved, digest_or_none(attributes.get("imageID")))
         yield ImageName(
             **happened(happening.time_ns, where),
             action="commit",
             reference=attributes.get("imageRef") or None,
-            config_digest=digest_or_none(attributes.get("imageID")),
+            config_digest=digests.config,
+            repo_digest=digests.target,
             parent_container_id=container_id,
         )
+    if facts is not None:
+        yield facts
+    yield from _content_facts(happening, where)
 
 
 def decode(record: bytes, where: Where) -> Iterable[Event]:
@@ -206,7 +202,7 @@ def decode(record: bytes, where: Where) -> Iterable[Event]:
 
     Networks, volumes and the daemon itself give no events here; nor do attach, kill, pause, top, health and the like.
     """
-    happening = _from_json(record) if record.lstrip()[:1] == b"{" else _from_text(record)
+    happening = read_json(record) if record.lstrip()[:1] == b"{" else read_text(record)
     if happening.type == "image":
         return list(_image_events(happening, where))
     if happening.type == "container":

@@ -1,0 +1,151 @@
+"""Makes what the tests of the live Docker collector share: images that run, a desk that waits, a shop of images."""
+
+import tarfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from daemons import run
+from images import Image, docker_v12, encode, sha256, tar, tar_members
+
+from tidewaiter.edge import docker_inspected, docker_watch
+from tidewaiter.edge.collector import Condition, Observation
+from tidewaiter.edge.docker_watch import DockerCollector
+from tidewaiter.event import Event, Where
+from tidewaiter.sources import sources
+
+_WAIT_SECONDS = 60
+BUSYBOX = Path("/bin/busybox")
+
+
+def runnable(text: str, name: str, **config: Any) -> Image:
+    """An image that can run `true`, `sleep` and a shell; its content differs by `text`."""
+
+    def member(path: str, kind: bytes, link: str = "") -> tarfile.TarInfo:
+        found = tarfile.TarInfo(path)
+        found.mode, found.type, found.linkname = 0o755, kind, link
+        return found
+
+    links = [(member(f"bin/{tool}", tarfile.SYMTYPE, "busybox"), b"") for tool in ("sh", "true", "sleep")]
+    shell = tar_members((member("bin/busybox", tarfile.REGTYPE), BUSYBOX.read_bytes()), *links)
+    layers = (shell, tar({"app": text.encode()}))
+    run_as = {"Cmd": ["sleep", "100"], "Env": ["PATH=/bin", "TOKEN=s3cret-of-the-image"], **config}
+    told = {
+        **{"architecture": "amd64", "os": "linux", "config": run_as, "created": "2026-03-02T08:00:00Z"},
+        "rootfs": {"type": "layers", "diff_ids": [sha256(layer) for layer in layers]},
+    }
+    return Image(layers, encode(told), (name,))
+
+
+def archive(image: Image, folder: Path) -> Path:
+    """The image as `docker save` writes it, in a file."""
+    path = folder / f"{sha256(image.config)[7:]}.tar"
+    path.write_bytes(tar(docker_v12(image)))
+    return path
+
+
+def publish(image: Image, folder: Path) -> None:
+    """Push an image to the registry in its name, without Docker."""
+    command = ["skopeo", "copy", "--quiet", "--insecure-policy", "--dest-tls-verify=false"]
+    run(*command, f"docker-archive:{archive(image, folder)}", f"docker://{image.names[0]}")
+
+
+class Desk:
+    """A desk that keeps what is handed in, and on which one can wait."""
+
+    def __init__(self) -> None:
+        self.stopped = threading.Event()
+        self.observed: list[Observation] = []
+        self.conditions: list[Condition] = []
+        self.lost: dict[str, int] = {}
+        self._changed = threading.Condition()
+
+    def observe(self, observation: Observation) -> None:
+        """As `collector.Desk`."""
+        with self._changed:
+            self.observed.append(observation)
+            self._changed.notify_all()
+
+    def tell(self, condition: Condition) -> None:
+        """As `collector.Desk`."""
+        with self._changed:
+            self.conditions.append(condition)
+            self._changed.notify_all()
+
+    def lose(self, source: str, count: int) -> None:
+        """As `collector.Desk`."""
+        with self._changed:
+            self.lost[source] = self.lost.get(source, 0) + count
+            self._changed.notify_all()
+
+    def wait(self, until: Callable[[], bool]) -> None:
+        """Wait until something holds; the test fails where that never comes."""
+        with self._changed:
+            assert self._changed.wait_for(until, _WAIT_SECONDS), (self.conditions, self.records()[-5:])
+
+    def wait_state(self, state: str, count: int = 1) -> Condition:
+        """Wait until a state was told so many times; the last of them."""
+        self.wait(lambda: len(self.told(state)) >= count)
+        return self.told(state)[-1]
+
+    def told(self, state: str) -> list[Condition]:
+        """The conditions of one state."""
+        return [condition for condition in self.conditions if condition.state == state]
+
+    def records(self, source: str = "docker_events") -> list[bytes]:
+        """The records of one source."""
+        return [found.record for found in self.observed if found.source == source]
+
+    def wait_record(self, *words: str, source: str = "docker_events") -> bytes:
+        """Wait for a record that holds all these words; the first of them."""
+
+        def found() -> list[bytes]:
+            return [r for r in self.records(source) if all(word.encode() in r for word in words)]
+
+        self.wait(lambda: bool(found()))
+        return found()[0]
+
+    def decoded(self) -> Iterator[tuple[str, list[Event]]]:
+        """Each record's source and its events, as the run loop would decode them."""
+        for number, told in enumerate(self.observed, 1):
+            where = Where(told.source, told.stream, number)
+            yield told.source, list(sources()[told.source].decode(told.record, where))
+
+    def events(self) -> list[Event]:
+        """All events."""
+        return [event for _, events in self.decoded() for event in events]
+
+
+@contextmanager
+def watching(
+    socket: str, name: str = "docker", patience_s: float = _WAIT_SECONDS, watched_ns: int | None = None
+) -> Iterator[Desk]:
+    """A collector at work, which ends by itself once the run ends.
+
+    Unless told otherwise it waits for each answer, so that what comes does not depend on how busy the machine is.
+    """
+    desk = Desk()
+    collector = DockerCollector(socket, name, watched_ns)
+    thread = threading.Thread(target=collector.run, args=(desk,))
+    try:
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(docker_watch, "_PATIENCE_S", patience_s)
+            patched.setattr(docker_inspected, "_FRESH_NS", 30 * 10**9)
+            thread.start()
+            yield desk
+    finally:
+        desk.stopped.set()
+        thread.join(_WAIT_SECONDS)
+        assert not thread.is_alive()
+
+
+def member(record: bytes, *path: str) -> Any:
+    """A member of a JSON record; None where it is not there."""
+    value = msgspec.json.decode(record)
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
