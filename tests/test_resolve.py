@@ -184,3 +184,16 @@ def test_equal_file_system_is_not_vouched_for() -> None:
 def test_equal_file_system_without_a_pull_is_not_vouched_for() -> None:
     """The same, imported from a file or pulled before the stream began."""
     assert shown([*base_image(), *life(EVIL, chain_id=STACK)]).trust.state == "untrusted"
+
+
+def test_layers_exclude_what_a_name_stood_for() -> None:
+    """The name moved just before the create, and what was made still stands on the layers of before."""
+    events = [
+        pulled(-5, OURS, config_digest=C),
+        pulled(-0.1, OURS, config_digest=D),
+        *life(OURS, chain_id=STACK),
+        image_facts(None, config_digest=C, chain_id=STACK, proof="runtime"),
+        image_facts(None, config_digest=D, chain_id=digest("other"), proof="runtime"),
+    ]
+    found = shown(events)
+    assert (found.image.config_digest, found.digest_consistency) == (C, "by_name")

@@ -174,6 +174,8 @@ def _configs(
                     named |= content_of(moment.config_digest, moment.repo_digest, graph, scopes)
                     alike = [m for m in node.names[reference.name] if m.time_ns == moment.time_ns]
                     proven |= _verified(alike, stacks, graph)
+    # A name that has moved just when the container was made: it stands on the layers of what the name stood for before.
+    named = {config for config in named if not stacks or graph.chains.get(config, min(stacks)) in stacks}
     conflicts: list[str] = []
     if len(proven) > 1:
         conflicts.append("verified relations name several images: " + ", ".join(sorted(proven)))

@@ -107,7 +107,6 @@ def containerd_says(name: str, has: Kinds) -> Kinds:
 def forms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Form]]:
     """The same image in every form, with what others say of it."""
     needed("skopeo", "umoci", "docker-registry", "docker", "dockerd", "containerd", "ctr")
-    pytest.importorskip("grpc", reason="grpcio is not installed; what it would prove was not proven")
     if os.geteuid() != 0:
         pytest.skip("only root can start dockerd and containerd; what they would prove was not proven")
     folder = tmp_path_factory.mktemp("forms")

@@ -39,25 +39,23 @@ def default_namespace() -> str:
 def open_containerd(reference: str, namespace: str | None = None, address: str | None = None) -> Iterator[View]:
     """The view of an image by its name, as written or in its normal form; layers can be read until the context ends.
 
-    Raises `ReadError` where containerd cannot be asked, has no such image, or what it is asked with is not installed.
+    Raises `ReadError` where containerd cannot be asked or has no such image.
     """
     namespace, address = namespace or default_namespace(), address or default_address()
     if not Path(address).is_socket():
         raise ReadError(f"containerd does not listen at {address}: there is no such socket")
-    try:
-        from tidewaiter.edge.containerd_api import Containerd
-    except ImportError as error:
-        raise ReadError(
-            f"containerd is asked with grpcio and protobuf: pip install 'tidewaiter[containerd]' ({error})"
-        ) from None
-    store = Containerd(address, namespace)
+    # gRPC takes longer to import than all else together, and most commands never ask for it.
+    from tidewaiter.edge.containerd_api import Connection, Containerd
+
+    connection = Connection(address)
+    store = Containerd(connection, namespace)
     try:
         root = _root(store, reference, namespace)
         graph = Graph(lambda digest: _fetch(store, digest))
         graph.walk([root])
         yield graph.view("containerd", f"containerd:{reference}")
     finally:
-        store.close()
+        connection.close()
 
 
 class ContainerdBlob(msgspec.Struct, frozen=True):
@@ -90,5 +88,5 @@ def _root(store: "Containerd", reference: str, namespace: str) -> Root:
 
 
 def _fetch(store: "Containerd", digest: Digest) -> Blob | None:
-    size = store.size_bytes(digest)
-    return None if size is None else ContainerdBlob(store, digest, size)
+    content = store.content(digest)
+    return None if content is None else ContainerdBlob(store, digest, content.size_bytes)

@@ -50,6 +50,10 @@ class Manifest(msgspec.Struct):
     config: str | None = None
     diff_ids: list[str] | None = None
     missing: str | None = None
+    entrypoint: list[str] | None = None
+    """What the config declares. Empty: nothing; None: it was not told. The same for the next two."""
+    cmd: list[str] | None = None
+    healthcheck: list[str] | None = None
 
 
 class Resolved(msgspec.Struct):
@@ -58,12 +62,27 @@ class Resolved(msgspec.Struct):
     target: str | None = None
     media_type: str | None = None
     manifests: list[Manifest] | None = None
+    sources: list[str] | None = None
+    """Repositories that the target was pulled from, `registry/path`, the registry without its port: labels of
+    containerd's content (`containerd.io/distribution.source.<registry>`). Empty: it was not pulled."""
+    updated_at: str | None = None
+    """RFC 3339; from then on the name stood for this, or from earlier."""
 
 
-class _Described(msgspec.Struct):
-    """A collector's addition to `/containers/create`: the container as containerd's API described it."""
+class Described(msgspec.Struct):
+    """A collector's addition to what happens to containers: the container as containerd's API described it."""
 
     labels: dict[str, str] | None = None
+    created_at: str | None = None
+    """RFC 3339. The same for `exited_at`."""
+    snapshot_parent: str | None = None
+    """Chain ID of the image layers that its snapshot stands on."""
+    privileged: bool | None = None
+    host_root_mount: bool | None = None
+    host_pid: bool | None = None
+    pid: int | None = None
+    """Host pid of its first process, where that runs."""
+    exited_at: str | None = None
 
 
 class _Envelope(msgspec.Struct):
@@ -72,7 +91,7 @@ class _Envelope(msgspec.Struct):
     topic: str
     event: msgspec.Raw
     resolved: Resolved | None = None
-    container: _Described | None = None
+    container: Described | None = None
 
 
 class _GoEnvelope(msgspec.Struct, rename="pascal"):
@@ -99,7 +118,7 @@ class Happening(msgspec.Struct):
     event: bytes
     """The event itself, as JSON; read only where the topic matters."""
     resolved: Resolved | None = None
-    labels: dict[str, str] | None = None
+    container: Described | None = None
 
     def payload(self) -> Payload:
         """The members of the event. RecordError where they have other types, or are protobuf bytes."""
@@ -118,7 +137,7 @@ def read_json(record: bytes) -> Happening:
     happening = Happening(parse_time_ns(envelope.timestamp), envelope.namespace, envelope.topic, event)
     if isinstance(envelope, _Envelope):
         happening.resolved = envelope.resolved
-        happening.labels = envelope.container.labels if envelope.container else None
+        happening.container = envelope.container
     return happening
 
 

@@ -16,6 +16,7 @@ from tidewaiter.sources import RecordError
 from tidewaiter.sources._fields import checked_time_ns, time_ns_or_none
 from tidewaiter.sources._images import digest_of_id, pinned_digest, pinned_repository
 from tidewaiter.sources._inspect import is_host_root
+from tidewaiter.sources._oci_spec import RuntimeSpec
 from tidewaiter.sources._place import convert, decode_object
 
 _LONGEST_NUMBER = 21  # digits of the year 9999 in nanoseconds
@@ -108,27 +109,6 @@ class ImageInfo(msgspec.Struct, rename="camel"):
     image_spec: OciImage | None = None
 
 
-class _Namespace(msgspec.Struct):
-    type: str | None = None
-
-
-class _SpecMount(msgspec.Struct):
-    type: str | None = None
-    source: str | None = None
-
-
-class _SpecLinux(msgspec.Struct):
-    namespaces: list[_Namespace] | None = None
-
-
-class RuntimeSpec(msgspec.Struct):
-    """The OCI runtime-spec `config.json` of a container."""
-
-    annotations: dict[str, str] | None = None
-    linux: _SpecLinux | None = None
-    mounts: list[_SpecMount] | None = None
-
-
 class _SecurityContext(msgspec.Struct):
     privileged: bool | None = None
 
@@ -171,18 +151,15 @@ class RuntimeInfo(msgspec.Struct, rename="camel"):
 
     @property
     def has_host_pid(self) -> bool | None:
-        """Whether the container shares the host's pid namespace: its spec then makes and joins none."""
-        namespaces = self.runtime_spec.linux.namespaces if self.runtime_spec and self.runtime_spec.linux else None
-        return None if namespaces is None else all(namespace.type != "pid" for namespace in namespaces)
+        """Whether the container shares the host's pid namespace."""
+        return self.runtime_spec.has_host_pid if self.runtime_spec else None
 
     def mounts_host_root(self, mounts: list[CriMount] | None) -> bool | None:
         """Whether the host's root is mounted, from the spec and from the status; None where neither tells."""
-        spec_mounts = self.runtime_spec.mounts if self.runtime_spec else None
-        if spec_mounts is None and mounts is None:
+        told = self.runtime_spec.mounts_host_root if self.runtime_spec else None
+        if told is None and mounts is None:
             return None
-        return any(is_host_root(mount.source) for mount in spec_mounts or () if mount.type == "bind") or any(
-            is_host_root(mount.host_path) for mount in mounts or ()
-        )
+        return bool(told) or any(is_host_root(mount.host_path) for mount in mounts or ())
 
 
 def unpacked_info(info: Any) -> dict[str, Any]:

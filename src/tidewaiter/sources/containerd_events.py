@@ -6,6 +6,8 @@ three-column lines of containerd's 2017 pre-releases (`TIME   TOPIC   k=v k=v`) 
 
 Rules
 - An image event tells a name, never a digest. A collector may add `resolved`: what the name stood for at that moment.
+- `/images/listed` and `/containers/listed` are a collector's own: what was there when it came. They open no stage at
+  the time of the record; a container was created when it says so, and a name has stood since it was last updated.
 - A name `sha256:<hex>` is the CRI plugin's alias of an image by its config digest.
 - `/snapshot/prepare` tells the chain ID a container's file system stands on; the snapshot's key is the container's id.
 - Labels tell a pod only in namespace `k8s.io` and beside the CRI plugin's own mark: elsewhere an image's author or a
@@ -18,7 +20,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from tidewaiter.digest import Digest, chain_id, digest_or_none, is_hex
+from tidewaiter.digest import digest_or_none, is_hex
 from tidewaiter.event import (
     ContainerCreate,
     ContainerExec,
@@ -27,16 +29,13 @@ from tidewaiter.event import (
     ContainerStop,
     Event,
     ImageClaim,
-    ImageFacts,
-    ImageName,
-    ImagePull,
     Pod,
     Where,
 )
 from tidewaiter.sources import RecordError, Skim, Source
-from tidewaiter.sources._containerd_envelope import Happening, Platform, Resolved, read_json, read_text
-from tidewaiter.sources._fields import FULL_ID_LENGTH
-from tidewaiter.sources._images import claim_of_name, pinned_digest, split_by_media_type
+from tidewaiter.sources._containerd_envelope import Described, Happening, read_json, read_text
+from tidewaiter.sources._containerd_images import facts_beside_container, image_events, image_of_container
+from tidewaiter.sources._fields import FULL_ID_LENGTH, time_ns_or_none
 from tidewaiter.sources._place import OfContainer, happened, has
 
 _MOBY = "moby"
@@ -61,60 +60,6 @@ def _pod(labels: Mapping[str, str] | None) -> tuple[Pod | None, bool]:
     return pod if pod.name else None, kind == "sandbox"
 
 
-def _platform(platform: Platform | None) -> str | None:
-    parts = (platform.os, platform.architecture, platform.variant) if platform else ()
-    return "/".join(part for part in parts if part) or None
-
-
-def _resolved_facts(resolved: Resolved, reference: str | None, happening: Happening, where: Where) -> Iterator[Event]:
-    index, _ = split_by_media_type(digest_or_none(resolved.target), resolved.media_type)
-    for manifest in resolved.manifests or ():
-        diff_ids = tuple(digest for text in manifest.diff_ids or () if (digest := digest_or_none(text)) is not None)
-        is_whole = len(diff_ids) == len(manifest.diff_ids or ())
-        yield ImageFacts(
-            **happened(happening.time_ns, where),
-            index_digest=index,
-            manifest_digest=digest_or_none(manifest.digest),
-            config_digest=digest_or_none(manifest.config),
-            diff_ids=diff_ids if is_whole else (),
-            chain_id=chain_id(diff_ids) if is_whole else None,
-            references=(reference,) if reference else (),
-            platform=_platform(manifest.platform),
-            proof="runtime",
-        )
-
-
-def _image_events(happening: Happening, where: Where) -> Iterator[Event]:
-    name = happening.payload().name
-    if not name:
-        raise RecordError(f"{happening.topic}: an image event has a name")
-    alias = digest_or_none(name)
-    here = happened(happening.time_ns, where)
-    if happening.topic == "/images/delete":
-        yield ImageName(**here, action="remove", reference=None if alias else name, config_digest=alias)
-        return
-    resolved = happening.resolved or Resolved()
-    target = digest_or_none(resolved.target)
-    if alias is not None:
-        yield ImageName(**here, action="seen", config_digest=alias, repo_digest=target)
-    else:
-        index, manifest = split_by_media_type(target, resolved.media_type)
-        present = [found for found in resolved.manifests or () if found.missing is None and found.config]
-        config: Digest | None = None
-        if len(present) == 1:
-            config, manifest = digest_or_none(present[0].config), digest_or_none(present[0].digest)
-        yield ImagePull(
-            **here,
-            reference=name,
-            config_digest=config,
-            repo_digest=target or pinned_digest(name),
-            index_digest=index,
-            manifest_digest=manifest,
-            seen_by="containerd_name",
-        )
-    yield from _resolved_facts(resolved, None if alias else name, happening, where)
-
-
 def _snapshot_owner(namespace: str | None, key: str | None) -> str | None:
     """The container whose file system a snapshot is; None for the layers of an image, a build or a mount.
 
@@ -132,7 +77,8 @@ def _snapshot_owner(namespace: str | None, key: str | None) -> str | None:
 def _container_events(happening: Happening, where: Where) -> Iterator[Event]:
     topic, payload, namespace = happening.topic, happening.payload(), happening.namespace
     is_moby = namespace == _MOBY
-    labels = payload.labels or happening.labels
+    container = happening.container or Described()
+    labels = payload.labels or container.labels
     pod, is_sandbox = _pod(labels) if namespace == _KUBERNETES else (None, False)
     common: OfContainer = {
         **happened(happening.time_ns, where),
@@ -141,7 +87,7 @@ def _container_events(happening: Happening, where: Where) -> Iterator[Event]:
         "runtime": "docker" if is_moby else "containerd",
         "runtime_namespace": namespace,
         "pod": pod,
-        "image": claim_of_name(payload.image, is_config_store=namespace == _KUBERNETES),
+        "image": image_of_container(payload.image, happening, is_config_store=namespace == _KUBERNETES),
     }
     if topic == "/snapshot/prepare":
         parent, owner = digest_or_none(payload.parent), _snapshot_owner(namespace, payload.key)
@@ -154,7 +100,28 @@ def _container_events(happening: Happening, where: Where) -> Iterator[Event]:
         raise RecordError(f"{topic}: the event names its container")
     common["container_id"] = container_id
     if topic == "/containers/create" and not is_moby:
-        yield ContainerCreate(**common, is_sandbox=is_sandbox)
+        yield ContainerCreate(
+            **common,
+            privileged=container.privileged,
+            host_root_mount=container.host_root_mount,
+            host_pid=container.host_pid,
+            is_sandbox=is_sandbox,
+        )
+        yield from facts_beside_container(happening, happened(happening.time_ns, where))
+    elif topic == "/containers/listed" or (topic == "/containers/create" and happening.container is not None):
+        created_ns = time_ns_or_none(container.created_at)
+        common["time_ns"] = created_ns
+        yield ContainerFacts(
+            **common,
+            created_ns=None if is_moby else created_ns,
+            finished_ns=time_ns_or_none(container.exited_at),
+            pid=container.pid or None,
+            privileged=container.privileged,
+            host_root_mount=container.host_root_mount,
+            host_pid=container.host_pid,
+            is_sandbox=is_sandbox,
+        )
+        yield from facts_beside_container(happening, happened(created_ns, where))
     elif topic == "/containers/update" and pod is not None:
         yield ContainerFacts(**common, is_sandbox=is_sandbox)
     elif topic == "/containers/delete":
@@ -167,12 +134,13 @@ def _container_events(happening: Happening, where: Where) -> Iterator[Event]:
         yield ContainerExec(**common, exec_id=payload.exec_id or payload.exec_id_camel, pid=payload.pid)
 
 
-_IMAGE_TOPICS = frozenset({"/images/create", "/images/update", "/images/delete"})
+_IMAGE_TOPICS = frozenset({"/images/create", "/images/update", "/images/delete", "/images/listed"})
 _CONTAINER_TOPICS = frozenset(
     {
         "/containers/create",
         "/containers/update",
         "/containers/delete",
+        "/containers/listed",
         "/tasks/start",
         "/tasks/exit",
         "/tasks/exec-started",
@@ -186,7 +154,7 @@ def decode(record: bytes, where: Where) -> Iterable[Event]:
     """One event of containerd in any of its shapes; none for topics that tell nothing here. Raises RecordError."""
     happening = read_json(record) if record.lstrip()[:1] == b"{" else read_text(record)
     if happening.topic in _IMAGE_TOPICS:
-        return list(_image_events(happening, where))
+        return list(image_events(happening, where))
     if happening.topic in _CONTAINER_TOPICS:
         return list(_container_events(happening, where))
     return []
@@ -214,8 +182,8 @@ def _is_envelope(record: bytes) -> bool:
 SOURCE = Source(
     title="containerd events",
     log_sources=("containerd:events",),
-    cannot_see="the digest behind an image name (unless a collector resolved it at once), whether a name came by pull, "
-    "import or tag, who asked, failed pulls, and what an exec ran",
+    cannot_see="the digest behind an image name, and whether the name came by pull, import or tag (unless a collector "
+    "asked at once), who asked, failed pulls, and what an exec ran",
     decode=decode,
     openings=((b'{"timestamp":"', _is_envelope),),
     recognise=recognise,
