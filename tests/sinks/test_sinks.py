@@ -8,7 +8,7 @@ from tidewaiter.sinks import Sink, sinks
 
 def test_sinks_are_found_by_walking_the_package() -> None:
     """The names are those of `--format`; what begins with an underscore is no sink."""
-    assert list(sinks()) == ["jsonl", "ocsf", "text"]
+    assert list(sinks()) == ["jsonl", "ocsf", "syslog", "text"]
     assert all(isinstance(sink, Sink) for sink in sinks().values())
 
 

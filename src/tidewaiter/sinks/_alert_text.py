@@ -6,7 +6,20 @@ from collections.abc import Iterator
 from tidewaiter.alert import Alert, BehaviourShown, CreatedBy, ImageIdentity
 from tidewaiter.sinks._escape import clipped, visible
 from tidewaiter.sinks._moments import clock, offset, parse_moment
-from tidewaiter.sinks._page import BOLD, CYAN, DIM, GREEN, RED, YELLOW, Page, Span, padded, painted_cells, shortened
+from tidewaiter.sinks._page import (
+    BOLD,
+    CYAN,
+    DIM,
+    GREEN,
+    RED,
+    YELLOW,
+    Page,
+    Span,
+    cut_off,
+    padded,
+    painted_cells,
+    shortened,
+)
 from tidewaiter.sinks._timeline import Row, Timeline, timeline_of
 
 LINE_LIMIT = 500
@@ -58,6 +71,35 @@ def render_alert(alert: Alert, page: Page) -> list[str]:
         lines += _list(page, "Not seen", alert.missing)
         lines.append("")
     return [*lines, *_footer(alert, page)]
+
+
+def render_glance(alert: Alert, page: Page, most: int) -> list[str]:
+    """An alert in at most so many lines: what happened, to which image, and of the timeline what there is room for."""
+    head = _headline(alert, page)[:2]
+    for label, spans in _facts(alert, timeline_of(alert, 0, chain=False), is_brief=False):
+        if label in ("image", "digest", "trust"):
+            head += _fact(page, label, spans)[:1]
+    room = max(most - len(head), 0)
+    # What was done says more than how it came about.
+    tried = [(room, True), *((count, False) for count in range(room, -1, -1))]
+    for count, chain in tried:
+        timeline = timeline_of(alert, count, chain=chain)
+        is_cut = bool(timeline.left_out or alert.behaviours_omitted)
+        if len(timeline.rows) + is_cut <= room:
+            break
+    offsets = [timeline.offset_of(row) or "?" for row in timeline.rows]
+    wide = max(map(len, offsets), default=0)
+    lines = []
+    for row, distance in zip(timeline.rows, offsets, strict=True):
+        first = _before(row, distance.rjust(wide), _STAGE, page)
+        what = " ".join(
+            part for part in (_clip(row.what) if row.strength else _shorter(row.what), _clip(row.note)) if part
+        )
+        lines.append(first + cut_off(what, max(page.width - painted_cells(first), 8)))
+    if is_cut:
+        more = len(timeline.left_out) + alert.behaviours_omitted
+        lines = [*lines[: max(room - 1, 0)], page.paint(f"{_INDENT}and {more:,} more behaviours", DIM)]
+    return [*head, *lines][:most]
 
 
 def _headline(alert: Alert, page: Page) -> list[str]:
@@ -146,10 +188,7 @@ def _timeline(timeline: Timeline, alert: Alert, page: Page, is_brief: bool) -> l
 
 
 def _row(row: Row, distance: str, stages: int, page: Page) -> list[str]:
-    strength = row.strength or ""
-    mark = page.paint(strength.ljust(6), _STRENGTH_STYLES.get(strength, ""))
-    stage = padded(shortened(visible(row.stage), _STAGE), stages)
-    first = f"{_INDENT}{page.paint(distance, CYAN)}  {stage}  {mark}  "
+    first = _before(row, distance, stages, page)
     # A command line is shown as it was typed; what we say ourselves names digests by their beginning.
     what = _clip(row.what) if row.strength else _shorter(row.what)
     spans = [Span(what or "(nothing told)"), Span(_clip(row.note))]
@@ -159,6 +198,13 @@ def _row(row: Row, distance: str, stages: int, page: Page) -> list[str]:
     if len(lines) > _TALL and page.width - painted_cells(first) < _ROOM:
         return page.wrap(spans, first, " " * (len(_INDENT) + len(distance) + 4))
     return lines
+
+
+def _before(row: Row, distance: str, stages: int, page: Page) -> str:
+    strength = row.strength or ""
+    mark = page.paint(strength.ljust(6), _STRENGTH_STYLES.get(strength, ""))
+    stage = padded(shortened(visible(row.stage), _STAGE), stages)
+    return f"{_INDENT}{page.paint(distance, CYAN)}  {stage}  {mark}  "
 
 
 def _list(page: Page, title: str, items: list[str] | tuple[str, ...]) -> list[str]:

@@ -79,7 +79,12 @@ def cells(text: str) -> int:
 
 def painted_cells(text: str) -> int:
     """How many cells a line with our own colours fills."""
-    return cells(_SGR.sub("", text))
+    return cells(unpainted(text))
+
+
+def unpainted(text: str) -> str:
+    """A line without our own colours."""
+    return _SGR.sub("", text)
 
 
 def padded(text: str, width: int) -> str:
