@@ -7,6 +7,7 @@ All repeats are bounded, so that hostile text costs no more than its length.
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 HIDDEN = "***"
 
@@ -40,6 +41,12 @@ _HEADER_ALONE = re.compile(
 _SCHEMES = frozenset({"bearer", "basic", "token", "digest", "negotiate"})
 _USER_FLAGS = frozenset({"-u", "-U", "--user", "--proxy-user"})
 _REMEMBERED = 4096
+_SECRET_MEMBER = re.compile(rf"(?i){_NAME}\Z")
+_NAME_LISTS = frozenset(
+    {"RepoTags", "RepoDigests", "repoTags", "repoDigests", "repo_tags", "repo_digests", "names", "Names", "references"}
+)
+"""Lists of image names, in which `auth:1.2` is a tag."""
+_NO_NAME = re.compile(r"[\s=]|://")
 _HINT = re.compile(
     r"(?i)pass|secret|token|key|cred|auth|bearer|cookie|://|user|-u|akia|asia|gh[pousr]_|github_pat|glpat|xox|dckr|eyj"
 )
@@ -79,3 +86,30 @@ def mask_arguments(args: Sequence[str]) -> tuple[str, ...]:
         hide_next = _FLAG.match(arg) is not None or _HEADER_ALONE.match(arg) is not None
         user_next = arg in _USER_FLAGS
     return tuple(masked)
+
+
+@lru_cache(maxsize=1024)
+def _is_secret(member: str) -> bool:
+    return _SECRET_MEMBER.match(member) is not None
+
+
+def mask_value(value: Any, member: str = "") -> Any:
+    """A value of a JSON record, under the name of its member, with the secrets of all that is in it masked.
+
+    A list of texts is argv or an environment. A single word outside a list may be the name of an image
+    (`corp/auth:1.2`), which must stay what it is: in it only what is known by its form is a secret.
+    Raises RecursionError for a value that nests too deeply.
+    """
+    if type(value) is str:
+        if _is_secret(member):
+            return HIDDEN
+        if _NO_NAME.search(value) is None:
+            return _KNOWN.sub(HIDDEN, value) if _HINT.search(value) else value
+        return mask_text(value) if len(value) <= _REMEMBERED else mask_text.__wrapped__(value)
+    if type(value) is dict:
+        return {name: mask_value(part, name) for name, part in value.items()}
+    if type(value) is list:
+        if member not in _NAME_LISTS and value and all(type(part) is str for part in value):
+            return mask_arguments(value)
+        return [mask_value(part) for part in value]
+    return value

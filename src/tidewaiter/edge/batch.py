@@ -37,6 +37,8 @@ class Batch(msgspec.Struct, kw_only=True):
     offsets: Sequence[int] = msgspec.field(default_factory=list)
     nodes: dict[int, str] = msgspec.field(default_factory=dict)
     """Node of the records, by their index here, whose envelope named one."""
+    clusters: dict[int, str] = msgspec.field(default_factory=dict)
+    """Cluster of the records, by their index here, whose envelope named another than the stream's."""
     weights: dict[int, int] = msgspec.field(default_factory=dict)
     """How many lines a record was joined from, by its index here, where it is more than one."""
     unrecognised: int = 0
@@ -57,8 +59,8 @@ class Batch(msgspec.Struct, kw_only=True):
 
     def where(self, index: int) -> Where:
         """The evidence pointer of one record."""
-        node = self.nodes.get(index, self.node)
-        return Where(self.sources[index], self.stream, self.offsets[index], self.cluster, node)
+        cluster, node = self.clusters.get(index, self.cluster), self.nodes.get(index, self.node)
+        return Where(self.sources[index], self.stream, self.offsets[index], cluster, node)
 
     def weight(self, index: int) -> int:
         """As how many records one of them counts."""
@@ -83,6 +85,7 @@ class Batch(msgspec.Struct, kw_only=True):
             records=self.records[start:stop],
             offsets=self.offsets[start:stop],
             nodes={index - start: node for index, node in self.nodes.items() if start <= index < stop},
+            clusters={index - start: name for index, name in self.clusters.items() if start <= index < stop},
             weights={index - start: weight for index, weight in self.weights.items() if start <= index < stop},
             unrecognised=self.unrecognised if is_first else 0,
             rejected=self.rejected if is_first else 0,

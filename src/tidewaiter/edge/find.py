@@ -13,8 +13,17 @@ import msgspec
 from tidewaiter.edge.batch import KEPT_UNREAD, SHOWN_CHARACTERS, Batch, Unread
 from tidewaiter.edge.documents import Document
 from tidewaiter.edge.gather import Gathered, Groups, Pieces
+from tidewaiter.edge.members import Members
 from tidewaiter.edge.recognise import RECORD_LIMIT_BYTES, Recogniser, Recognition
-from tidewaiter.edge.unwrap import Wrapped, complete_element, list_members, unwrap_object, unwrap_text
+from tidewaiter.edge.recording import OPENING as RECORDED
+from tidewaiter.edge.unwrap import (
+    Wrapped,
+    complete_element,
+    list_members,
+    unwrap_object,
+    unwrap_recorded,
+    unwrap_text,
+)
 
 MAX_UNWRAPPING = 4
 MAX_ELEMENTS = 100_000
@@ -29,6 +38,7 @@ class _Context(msgspec.Struct, frozen=True, gc=False):
     offset: int
     weight: int = 1
     node: str | None = None
+    cluster: str | None = None
     depth: int = 0
     is_own: bool = True
     """Whether the record stands for itself: a line, or an element of a list, and not one guess among several."""
@@ -37,10 +47,10 @@ class _Context(msgspec.Struct, frozen=True, gc=False):
     is_numbered: bool = False
     """Whether elements are told by their own number instead of `offset`."""
 
-    def within(self, node: str | None, *, is_own: bool) -> "_Context":
-        return _Context(
-            self.offset, self.weight, node or self.node, self.depth + 1, is_own=is_own, is_numbered=self.is_numbered
-        )
+    def within(self, wrapped: Wrapped, *, is_own: bool) -> "_Context":
+        node, cluster = wrapped.node or self.node, wrapped.cluster or self.cluster
+        depth, is_numbered = self.depth + 1, self.is_numbered
+        return _Context(self.offset, self.weight, node, cluster, depth, is_own=is_own, is_numbered=is_numbered)
 
 
 class Finder:
@@ -91,26 +101,38 @@ class Finder:
             batch.records = lines
             batch.sources = names  # type: ignore[assignment]  # as above
 
-    def add(self, source: str, record: bytes, offset: int, node: str | None = None, weight: int = 1) -> None:
+    def add(
+        self,
+        source: str,
+        record: bytes,
+        offset: int,
+        node: str | None = None,
+        weight: int = 1,
+        cluster: str | None = None,
+    ) -> None:
         """Take one record of a source; it may have to wait for its other lines."""
         self._is_in_header = False
         if source in self._recogniser.gathering and weight == 1:
             reader = self._recogniser.sources[source]
             if reader.join_key is not None and (key := reader.join_key(record)) is not None:
-                group = self._groups.add(source, key, record, offset, node)
+                group = self._groups.add(source, key, record, offset, node, cluster)
                 if group is not None:
                     self._append_group(group)
                 return
             if source == self._header_source and self._header and not record.lstrip().startswith(b"{"):
                 record = self._header + record
-        self._append(source, record, offset, node, weight)
+        self._append(source, record, offset, node, weight, cluster)
 
-    def _append(self, source: str, record: bytes, offset: int, node: str | None, weight: int) -> None:
+    def _append(
+        self, source: str, record: bytes, offset: int, node: str | None, weight: int, cluster: str | None
+    ) -> None:
         batch = self._batch
         if isinstance(self._offsets, range):
             self._offsets = list(self._offsets)
         if node is not None:
             batch.nodes[len(batch.records)] = node
+        if cluster is not None and cluster != self._cluster:
+            batch.clusters[len(batch.records)] = cluster
         if weight != 1:
             batch.weights[len(batch.records)] = weight
         batch.sources.append(source)
@@ -118,7 +140,8 @@ class Finder:
         self._offsets.append(offset)
 
     def _append_group(self, group: Gathered) -> None:
-        self._append(group.source, b"\n".join(group.lines), group.offset, group.node, len(group.lines))
+        record, weight = b"\n".join(group.lines), len(group.lines)
+        self._append(group.source, record, group.offset, group.node, weight, group.cluster)
 
     def miss(self, offset: int, record: bytes, weight: int = 1) -> None:
         """Count a record that no source knows."""
@@ -183,12 +206,15 @@ class Finder:
     def _find(self, record: bytes, context: _Context) -> Outcome:
         if record.startswith(b'"'):
             record = _text_of(record)
+        is_opened = record.startswith(RECORDED)
+        if is_opened and self._find_recorded(record, context):
+            return "found"
         if len(record) > RECORD_LIMIT_BYTES:
             known = Recognition(None, record, "object", list_members(record))
         else:
             known = self._recogniser.recognise(record, is_opening_known=context.is_opening_known)
         if known.source is not None:
-            self.add(known.source, known.record, context.offset, context.node, context.weight)
+            self.add(known.source, known.record, context.offset, context.node, context.weight, cluster=context.cluster)
             return "found"
         if known.shape == "broken":
             return "broken"
@@ -196,6 +222,8 @@ class Finder:
         if shape == "text" and self._find_header(record):
             return "found"
         if context.depth < MAX_UNWRAPPING:
+            if not is_opened and _is_recorded(known.members) and self._find_recorded(record, context):
+                return "found"
             wrapped = unwrap_text(record) if known.members is None else unwrap_object(known.members)
             if wrapped is not None and self._find_within(wrapped, context):
                 return "found"
@@ -206,8 +234,21 @@ class Finder:
             owner = self._recogniser.forced
         if owner is None:
             return "unrecognised"
-        self.add(owner, record, context.offset, context.node, context.weight)
+        self.add(owner, record, context.offset, context.node, context.weight, cluster=context.cluster)
         return "found"
+
+    def _find_recorded(self, line: bytes, context: _Context) -> bool:
+        """Take a line of a recording: what stands in it is whole, and its source is told."""
+        wrapped = unwrap_recorded(line) if context.depth < MAX_UNWRAPPING else None
+        if wrapped is None:
+            return False
+        record, source = wrapped.payloads[0], wrapped.source or ""
+        inside = context.within(wrapped, is_own=False)
+        if len(record) > RECORD_LIMIT_BYTES or not self._recogniser.is_of(source, record):
+            return self._find(record, inside) == "found"
+        self._is_in_header = False
+        self._append(source, record, inside.offset, inside.node, inside.weight, inside.cluster)
+        return True
 
     def _find_header(self, line: bytes) -> bool:
         source = self._recogniser.header_of(line)
@@ -225,26 +266,28 @@ class Finder:
     def _find_within(self, wrapped: Wrapped, context: _Context) -> bool:
         if wrapped.elements is not None:
             return self._find_elements(wrapped, wrapped.elements, context)
-        node = wrapped.node or context.node
+        inside = context.within(wrapped, is_own=False)
         if wrapped.channel is not None and context.weight == 1:
             piece = wrapped.payloads[0]
-            is_waiting, whole = self._pieces.add(wrapped.channel, piece, context.offset, node, wrapped.is_cut)
+            is_waiting, whole = self._pieces.add(
+                wrapped.channel, piece, context.offset, inside.node, wrapped.is_cut, inside.cluster
+            )
             if whole is not None:
                 self._take_whole(whole)
             if is_waiting:
                 return True
-        return any(self._find(payload, context.within(node, is_own=False)) == "found" for payload in wrapped.payloads)
+        return any(self._find(payload, inside) == "found" for payload in wrapped.payloads)
 
     def _take_whole(self, whole: Gathered) -> None:
         """A record put together from pieces, each of which was a line."""
         record, weight = b"".join(whole.lines), len(whole.lines)
-        context = _Context(whole.offset, weight, whole.node, depth=1)
+        context = _Context(whole.offset, weight, whole.node, whole.cluster, depth=1)
         if self._find(record, context) != "found":
             self.miss(whole.offset, record, weight)
 
     def _find_elements(self, wrapped: Wrapped, elements: memoryview, context: _Context) -> bool:
         """Take the elements of a list. Counts those that nobody knows if it is a list for certain."""
-        inside = context.within(wrapped.node, is_own=wrapped.is_list)
+        inside = context.within(wrapped, is_own=wrapped.is_list)
         document = Document(0, element_limit=RECORD_LIMIT_BYTES)
         missed: list[tuple[Outcome, int, bytes]] = []
         counts = {"found": 0, "unrecognised": 0, "broken": 0}
@@ -277,6 +320,10 @@ class Finder:
     def _next_number(self) -> int:
         self.elements += 1
         return self._first_element + self.elements - 1
+
+
+def _is_recorded(found: Members | None) -> bool:
+    return found is not None and bytes(found.raw.get("kind", b"")) == b'"recorded"'
 
 
 def _text_of(record: bytes) -> bytes:

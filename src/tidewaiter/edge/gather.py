@@ -24,6 +24,7 @@ class Gathered(msgspec.Struct, gc=False):
     node: str | None
     lines: list[bytes]
     size_bytes: int
+    cluster: str | None = None
 
 
 class Groups:
@@ -34,18 +35,20 @@ class Groups:
     """
 
     def __init__(self) -> None:
-        self._open: dict[tuple[str, str | None, bytes], Gathered] = {}
+        self._open: dict[tuple[str, str | None, str | None, bytes], Gathered] = {}
 
-    def add(self, source: str, key: bytes, line: bytes, offset: int, node: str | None) -> Gathered | None:
+    def add(
+        self, source: str, key: bytes, line: bytes, offset: int, node: str | None, cluster: str | None = None
+    ) -> Gathered | None:
         """Take a line in; give the group that this closes, if any."""
-        identity = (source, node, key)
+        identity = (source, cluster, node, key)
         group = self._open.get(identity)
         if group is not None:
             group.lines.append(line)
             group.size_bytes += len(line)
             is_full = len(group.lines) >= MAX_GROUP_LINES or group.size_bytes > LINE_LIMIT_BYTES
             return self._open.pop(identity) if is_full else None
-        self._open[identity] = Gathered(source, offset, node, [line], len(line))
+        self._open[identity] = Gathered(source, offset, node, [line], len(line), cluster)
         if len(self._open) > CLOSE_AFTER_GROUPS:
             return self._open.pop(next(iter(self._open)))
         return None
@@ -60,18 +63,18 @@ class Pieces:
     """Puts records together that a container runtime cut at its buffer's end, one open record a channel."""
 
     def __init__(self) -> None:
-        self._open: dict[tuple[str, str | None], Gathered] = {}
+        self._open: dict[tuple[str, str | None, str | None], Gathered] = {}
 
     def add(
-        self, channel: str, piece: bytes, offset: int, node: str | None, is_cut: bool
+        self, channel: str, piece: bytes, offset: int, node: str | None, is_cut: bool, cluster: str | None = None
     ) -> tuple[bool, Gathered | None]:
         """Take a piece in. Gives whether it was taken, and the record that it completes or makes too large."""
-        identity = (channel, node)
+        identity = (channel, cluster, node)
         whole = self._open.get(identity)
         if whole is None:
             if not is_cut or len(self._open) >= MAX_CHANNELS:
                 return False, None
-            self._open[identity] = Gathered("", offset, node, [piece], len(piece))
+            self._open[identity] = Gathered("", offset, node, [piece], len(piece), cluster)
             return True, None
         whole.lines.append(piece)
         whole.size_bytes += len(piece)

@@ -118,13 +118,14 @@ class Hunt:
         engine, can_skip, sources_by_name = self.engine, self._can_skip, self._sources
         is_quick = bool(engine.quiet)
         prefixes = self._prefixes
-        stream, cluster, offsets, nodes, weights = (
+        stream, offsets, nodes, clusters, weights = (
             batch.stream,
-            batch.cluster,
             batch.offsets,
             batch.nodes,
+            batch.clusters,
             batch.weights,
         )
+        cluster = batch.cluster
         skipped = batch.skipped
         latest_ns = _NO_TIME
         is_filtered = self._since_ns is not None or self._until_ns is not None
@@ -134,6 +135,8 @@ class Hunt:
             if skip is not None and record.startswith(prefixes[name]) and skip(record, 0, len(record)):
                 skipped[name] = skipped.get(name, 0) + (weights.get(index, 1) if weights else 1)
                 continue
+            if clusters:
+                cluster = clusters.get(index, batch.cluster)
             where = Where(name, stream, offsets[index], cluster, nodes.get(index, batch.node) if nodes else batch.node)
             weight = weights.get(index, 1) if weights else 1
             try:

@@ -125,6 +125,23 @@ class Recogniser:
         """The first source, by rank, that takes the line for its own."""
         return _first(self._by_text, line)
 
+    def is_of(self, name: str, record: bytes) -> bool:
+        """Whether a source, which somebody named, takes the record for its own, whatever others say."""
+        source = self.sources.get(name)
+        if source is None:
+            return False
+        if source.prefixes and record.startswith(source.prefixes):
+            return True
+        if record.startswith(b"{"):
+            question = self._questions.get(name)
+            try:
+                return question is not None and question(members(record))
+            except (*NOT_JSON, *_SURPRISES):
+                return False
+        header = record.partition(b"\n")[0]
+        asked = ((source.recognise_text, record), (source.is_header, header))
+        return any(question and _first([(name, question)], text) for question, text in asked)
+
     def header_of(self, line: bytes) -> str | None:
         """The source of which `line` is a header, or None."""
         return _first(self._by_header, line)

@@ -7,6 +7,7 @@ wrapped log can write records: telemetry is worth what its transport is worth.
 import base64
 import binascii
 import re
+import sys
 import zlib
 from collections.abc import Mapping
 
@@ -54,6 +55,10 @@ class Wrapped(msgspec.Struct, frozen=True):
     """JSON members that the elements of a typed Kubernetes list lack: `"kind":"Pod","apiVersion":"v1",`."""
     node: str | None = None
     """The node that the envelope names."""
+    cluster: str | None = None
+    """The cluster that the envelope names."""
+    source: str | None = None
+    """The source that the envelope names; the payload is its record if it takes it for its own."""
     channel: str | None = None
     """`stdout` or `stderr` where the envelope may hold one piece of a record that was cut."""
     is_cut: bool = False
@@ -132,6 +137,15 @@ class _LargeList(msgspec.Struct):
     hits: msgspec.Raw = _ABSENT
 
 
+class _Recorded(msgspec.Struct, tag_field="kind", tag="recorded"):
+    """One line of a recording (`recording.py`)."""
+
+    record: msgspec.Raw
+    source: str
+    cluster: str | None = None
+    node: str | None = None
+
+
 class _KindAndVersion(msgspec.Struct):
     kind: msgspec.Raw = _ABSENT
     apiVersion: msgspec.Raw = _ABSENT
@@ -139,6 +153,7 @@ class _KindAndVersion(msgspec.Struct):
 
 _large_lists = msgspec.json.Decoder(_LargeList)
 _kinds = msgspec.json.Decoder(_KindAndVersion)
+_recordings = msgspec.json.Decoder(_Recorded)
 
 
 def list_members(record: bytes) -> Members | None:
@@ -149,6 +164,25 @@ def list_members(record: bytes) -> Members | None:
         return None
     named = {name: getattr(found, name) for name in found.__struct_fields__}
     return Members({name: raw for name, raw in named.items() if memoryview(raw).nbytes})
+
+
+def unwrap_recorded(line: bytes) -> Wrapped | None:
+    """Take a recorded record out of its envelope, as `watch --record` writes it; None where it is no such line."""
+    try:
+        found = _recordings.decode(line)
+    except NOT_JSON:
+        return None
+    record = bytes(found.record)
+    if record.startswith(b'"'):
+        record = (_string(record) or "").encode("utf-8", "replace")
+    elif not record.startswith(b"{"):
+        return None
+    return Wrapped((record,), node=_name(found.node), cluster=_name(found.cluster), source=found.source)
+
+
+def _name(name: str | None) -> str | None:
+    """A node or cluster as `watch` called it: one object for all lines of a recording."""
+    return sys.intern(name) if name and len(name) <= MAX_NODE_LENGTH else None
 
 
 def unwrap_object(found: Members) -> Wrapped | None:
