@@ -11,10 +11,10 @@ import msgspec
 from tidewaiter.alert import Alert, ContainerShown, Summary
 from tidewaiter.analytics import analytics
 from tidewaiter.cli._faults import UsageFault, open_policy
-from tidewaiter.cli._progress import Meter, Progress
+from tidewaiter.cli._given import check_source, learn_facts, silent_sources
+from tidewaiter.cli._progress import Progress
 from tidewaiter.cli._terminal import page_size, write_bytes, write_text
 from tidewaiter.cli._times import duration_ns, moment_ns
-from tidewaiter.edge.facts import FactsError, read_facts
 from tidewaiter.edge.hunt import Hunt
 from tidewaiter.edge.paths import expand
 from tidewaiter.edge.reader import ReadOptions
@@ -60,7 +60,7 @@ _DAY_NS = 86_400 * 1_000_000_000
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["text", "jsonl", "ocsf"]),
+    type=click.Choice(["text", "jsonl", "ocsf", "syslog"]),
     default="text",
     show_default=True,
     help="Form of the output.",
@@ -98,7 +98,7 @@ def hunt(
     if since is not None and until is not None and since > until:
         raise UsageFault("--since: lies after --until, so nothing could be found")
     for name in (*required, *([source] if source is not None else [])):
-        _known_source(name)
+        check_source(name)
     policy = open_policy(policy_path) if policy_path is not None else DEFAULT_POLICY
     if lateness is not None:
         policy = msgspec.structs.replace(policy, lateness_ns=lateness)
@@ -138,7 +138,7 @@ def hunt(
     _write_containers(shown, form, writer)
     unread = [*expansion.problems, *((problem.stream, problem.sentence) for problem in run.problems)]
     incomplete = [f"{printable(path)}: {sentence}" for path, sentence in unread]
-    incomplete += _silent(engine, required) + _unattributed(engine, min_attribution)
+    incomplete += silent_sources(engine, required) + _unattributed(engine, min_attribution)
     is_lost = bool(run.strangers) and not any(name in sources() for name in engine.ledger.counts)
     summary = engine.summary(not incomplete and not is_lost, alerts, suspicious)
     writer(summary)
@@ -150,19 +150,8 @@ def hunt(
 def _engine(policy: TrustPolicy, facts_paths: tuple[str, ...], keep_arguments: bool) -> Engine:
     # A day ahead of this computer's clock is a broken clock, not a late record.
     engine = Engine(policy, analytics()["AN0691"], keep_arguments=keep_arguments, horizon_ns=time.time_ns() + _DAY_NS)
-    for path in facts_paths:
-        try:
-            with Meter(0) as meter:
-                for facts in read_facts(path, meter.add, lambda sentence: click.echo(printable(sentence), err=True)):
-                    engine.learn_facts(facts)
-        except FactsError as error:
-            raise UsageFault(str(error)) from error
+    learn_facts(engine, facts_paths)
     return engine
-
-
-def _known_source(name: str) -> None:
-    if name not in sources():
-        raise UsageFault(f"{printable(name)}: no such source; known are {', '.join(sorted(sources()))}")
 
 
 def _nothing_to_read(paths: tuple[str, ...], problems: Iterable[tuple[str, str]]) -> str:
@@ -192,15 +181,6 @@ def _write_containers(
     else:
         for container in shown:
             writer(container)
-
-
-def _silent(engine: Engine, required: tuple[str, ...]) -> list[str]:
-    counts = engine.ledger.counts
-    return [
-        f"{name}: required, but not one record of it was read"
-        for name in required
-        if not sum(counts.get(name, {}).values())
-    ]
 
 
 def _unattributed(engine: Engine, floor: float | None) -> list[str]:

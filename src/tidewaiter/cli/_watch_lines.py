@@ -1,0 +1,62 @@
+"""Turns what a watch has to say into lines as they come: what the engine gives out on stdout, all else on stderr."""
+
+import os
+import sys
+from contextlib import suppress
+
+import click
+
+from tidewaiter.alert import ContainerShown, Output, Summary
+from tidewaiter.cli._terminal import page_size
+from tidewaiter.edge.collector import Condition
+from tidewaiter.edge.watch import Pulse
+from tidewaiter.policy_yaml import printable
+from tidewaiter.sinks import sinks
+from tidewaiter.sinks.text import render, render_containers
+
+
+class Lines:
+    """The view where stdout is no terminal, or another form than text is asked for."""
+
+    def __init__(self, form: str) -> None:
+        self._form = form
+        self._containers: list[ContainerShown] = []
+
+    def say(self, sentence: str) -> None:
+        """Print a sentence on stderr."""
+        with suppress(BrokenPipeError):
+            click.echo(printable(sentence), err=True)
+
+    def condition(self, condition: Condition) -> None:
+        """Print how a collector is now."""
+        self.say(f"{condition.collector}: {condition.sentence}")
+
+    def output(self, output: Output) -> None:
+        """Print what the engine gives out, at once; containers as a table before the summary."""
+        if self._form == "text":
+            if isinstance(output, ContainerShown):
+                self._containers.append(output)
+                return
+            data = self._text(output).encode("utf-8", "replace")
+        else:
+            data = sinks()[self._form].encode(output)
+        try:
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+        except BrokenPipeError:
+            # What is still in the buffer is for nobody.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise
+
+    def _text(self, output: Output) -> str:
+        width, color = page_size()
+        table = ""
+        if isinstance(output, Summary) and self._containers:
+            table = render_containers(self._containers, width=width, color=color) + "\n\n"
+        return f"{table}{render(output, width=width, color=color)}\n"
+
+    def tick(self, pulse: Pulse) -> None:
+        """Nothing: lines are for what happens."""
+
+    def close(self) -> None:
+        """Nothing is open."""
