@@ -14,6 +14,8 @@ from tidewaiter.edge.sieve import Sieve
 from tidewaiter.event import Event, Where
 from tidewaiter.sources import Source
 
+pytest_plugins = ("live_fixtures",)
+
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 

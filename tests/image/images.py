@@ -11,6 +11,7 @@ import json
 import tarfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -86,6 +87,7 @@ def tar_members(*members: tuple[tarfile.TarInfo, bytes]) -> bytes:
     return packed.getvalue()
 
 
+@lru_cache(maxsize=32)
 def pack(plain: bytes, packing: Packing) -> bytes:
     """A layer as it travels; the same bytes each time."""
     if packing == "gzip":
