@@ -109,8 +109,8 @@ def test_named_command_exists(name: str, words: list[str]) -> None:
 
 def test_named_make_targets_exist() -> None:
     """Every `make TARGET` of README and ARCHITECTURE is in the Makefile."""
-    targets = set(re.findall(r"^([a-z]+):", page("Makefile"), re.M))
-    named = {found for name in PAGES for code in code_in(page(name)) for found in re.findall(r"^make ([a-z]+)", code)}
+    targets = set(re.findall(r"^([a-z-]+):", page("Makefile"), re.M))
+    named = {found for name in PAGES for code in code_in(page(name)) for found in re.findall(r"^make ([a-z-]+)", code)}
     assert {"run", "test"} <= named <= targets
 
 
