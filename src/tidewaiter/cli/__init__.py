@@ -33,5 +33,6 @@ def main() -> None:
     \b
     First steps:
       tidewaiter hunt /var/log/telemetry/        which images misbehaved?
+      sudo tidewaiter watch                      which do so on this host, now?
       tidewaiter policy suggest /var/log/telemetry/ > policy.yaml
     """
