@@ -6,13 +6,15 @@ from contextlib import suppress
 
 import click
 
-from tidewaiter.alert import ContainerShown, Output, Summary
+from tidewaiter.alert import Alert, ContainerShown, Output, Summary
 from tidewaiter.cli._terminal import page_size
 from tidewaiter.edge.collector import Condition
 from tidewaiter.edge.watch import Pulse
 from tidewaiter.policy_yaml import printable
 from tidewaiter.sinks import sinks
-from tidewaiter.sinks.text import render, render_containers
+from tidewaiter.sinks.text import render, render_containers, render_revision
+
+_READ_KEPT = 1_000
 
 
 class Lines:
@@ -21,6 +23,8 @@ class Lines:
     def __init__(self, form: str) -> None:
         self._form = form
         self._containers: list[ContainerShown] = []
+        self._read: dict[str, Alert] = {}
+        """Alerts that were printed, as they were then."""
 
     def say(self, sentence: str) -> None:
         """Print a sentence on stderr."""
@@ -32,7 +36,10 @@ class Lines:
         self.say(f"{condition.collector}: {condition.sentence}")
 
     def output(self, output: Output) -> None:
-        """Print what the engine gives out, at once; containers as a table before the summary."""
+        """Print what the engine gives out, at once; containers as a table before the summary.
+
+        People are told what is new in a revision, and the whole story again at the end.
+        """
         if self._form == "text":
             if isinstance(output, ContainerShown):
                 self._containers.append(output)
@@ -50,6 +57,13 @@ class Lines:
 
     def _text(self, output: Output) -> str:
         width, color = page_size()
+        if isinstance(output, Alert):
+            before = self._read.pop(output.id, None)
+            self._read[output.id] = output
+            if len(self._read) > _READ_KEPT:
+                del self._read[next(iter(self._read))]
+            if before is not None and not output.final and output.verdict == before.verdict:
+                return render_revision(output, before, width=width, color=color) + "\n"
         table = ""
         if isinstance(output, Summary) and self._containers:
             table = render_containers(self._containers, width=width, color=color) + "\n\n"

@@ -55,7 +55,7 @@ def render_alert(alert: Alert, page: Page) -> list[str]:
     """The lines of one alert. A suspicious or withdrawn chain takes fewer of them."""
     is_brief = alert.verdict != "alert"
     timeline = timeline_of(alert, _BEHAVIOURS_SHOWN[alert.verdict], chain=not is_brief)
-    lines = [*_headline(alert, page), *([] if is_brief else [""])]
+    lines = [*headline(alert, page), *([] if is_brief else [""])]
     for label, spans in _facts(alert, timeline, is_brief):
         lines += _fact(page, label, spans)
     told = [*_timeline(timeline, alert, page, is_brief)]
@@ -75,7 +75,7 @@ def render_alert(alert: Alert, page: Page) -> list[str]:
 
 def render_glance(alert: Alert, page: Page, most: int) -> list[str]:
     """An alert in at most so many lines: what happened, to which image, and of the timeline what there is room for."""
-    head = _headline(alert, page)[:2]
+    head = headline(alert, page)[:2]
     for label, spans in _facts(alert, timeline_of(alert, 0, chain=False), is_brief=False):
         if label in ("image", "digest", "trust"):
             head += _fact(page, label, spans)[:1]
@@ -102,7 +102,8 @@ def render_glance(alert: Alert, page: Page, most: int) -> list[str]:
     return [*head, *lines][:most]
 
 
-def _headline(alert: Alert, page: Page) -> list[str]:
+def headline(alert: Alert, page: Page) -> list[str]:
+    """What happened, in how sure words, on as few lines as it takes."""
     style = SEVERITY_STYLES.get(alert.severity, BOLD) if alert.verdict != "withdrawn" else BOLD
     severity = "" if alert.verdict == "withdrawn" else f" {alert.severity}"
     title = clipped(_WHOLE_DIGEST.sub(_beginning, alert.title), _TITLE_LIMIT)

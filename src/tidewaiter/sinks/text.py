@@ -11,6 +11,7 @@ from tidewaiter.sinks import Sink
 from tidewaiter.sinks._alert_text import render_alert
 from tidewaiter.sinks._container_table import render_row, render_table
 from tidewaiter.sinks._page import Page
+from tidewaiter.sinks._revision_text import render_revision as _render_revision
 from tidewaiter.sinks._summary_text import render_summary
 
 WIDTH = 100
@@ -29,6 +30,11 @@ def render(output: Output, *, width: int = WIDTH, color: bool = False) -> str:
     if isinstance(output, ContainerShown):
         return _text(render_row(output, page))
     return _text(render_summary(output, page))
+
+
+def render_revision(alert: Alert, before: Alert, *, width: int = WIDTH, color: bool = False) -> str:
+    """What is new in an alert since a revision that was read before; as `render`."""
+    return _text([*_render_revision(alert, before, Page(max(width, _NARROWEST), color)), ""])
 
 
 def render_containers(containers: Sequence[ContainerShown], *, width: int = WIDTH, color: bool = False) -> str:
