@@ -220,13 +220,27 @@ def test_what_nobody_can_decode_is_rejected_and_counted() -> None:
         desk.lose("sensor", 41)
 
     summary = (run := Run(Doing(do))).watch.summary(True)
-    assert (summary.outcomes["rejected"], summary.records) == (2, 2)
+    unseen = 5  # records of our own, one for each sight that the lost records would have told of
+    assert (summary.outcomes["rejected"], summary.records) == (2, 2 + unseen)
+    assert sum(summary.outcomes.values()) == summary.records
     assert {name: count.dropped for name, count in summary.sources.items()} == {
         "docker_events": 1,
         "no_such_source": 0,
         "sensor": 41,
     }
     assert sum("lost" in sentence for sentence in run.view.sentences) <= 2
+
+
+def test_what_was_lost_is_missing_in_alerts() -> None:
+    """Whoever floods the sensor hides what happens meanwhile; every alert of that time says so."""
+
+    def do(desk: Desk) -> None:
+        handing_in(ATTACK).run(desk)
+        desk.lose("sensor", 1)
+
+    alert = Run(Doing(do), time_ns=(BEGIN + 5) * NS).alerts[-1]
+    lost = {line.partition(":")[0] for line in alert.missing if "records were lost" in line}
+    assert (alert.final, lost) == (True, {"egress", "exec", "DNS names"})
 
 
 def test_nobody_reading_ends_the_run_and_owes_the_rest(tmp_path: Path) -> None:

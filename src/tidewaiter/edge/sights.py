@@ -1,5 +1,6 @@
 """Turns what collectors say of themselves into records of what is not seen, so that alerts and recordings hold it."""
 
+from collections.abc import Collection
 from typing import get_args
 
 import msgspec
@@ -11,6 +12,10 @@ SIGHTS: tuple[Sight, ...] = get_args(Sight)
 _COLLECTORS = ("docker", "podman", "containerd", "sensor")
 _OURSELVES = "tidewaiter"
 _NOT_RUNNING = "tidewaiter was not running"
+_LOSSES = "losses"
+_TOO_MUCH = "more happened at once than could be taken in, and records were lost"
+_TOLD_BY_SENSOR: tuple[Sight, ...] = ("execs", "connections", "names")
+_TOLD_BY_RUNTIMES: tuple[Sight, ...] = ("images", "containers")
 _STREAM = "conditions"
 
 
@@ -22,6 +27,7 @@ class Sights:
         """Collector -> its last condition."""
         self.has_seen = False
         """Whether any collector was ever ready."""
+        self._losing: tuple[Sight, ...] = ()
 
     def tell(self, condition: Condition, time_ns: int) -> list[Observation]:
         """Take in a condition; gives a record for every sight that is lost or gained by it."""
@@ -36,11 +42,22 @@ class Sights:
             *(_record(time_ns, condition.collector, sight, None) for sight in found),
         ]
 
+    def lose(self, sources: Collection[str], since_ns: int, time_ns: int) -> list[Observation]:
+        """Records of these sources were lost between two moments, none of others; an attacker may have made it so."""
+        was, told = self._losing, {*_TOLD_BY_SENSOR} if "sensor" in sources else set[Sight]()
+        if set(sources) - {"sensor"}:
+            told.update(_TOLD_BY_RUNTIMES)
+        self._losing = tuple(sight for sight in SIGHTS if sight in told)
+        return [
+            *(_record(since_ns, _LOSSES, sight, _TOO_MUCH) for sight in self._losing if sight not in was),
+            *(_record(time_ns, _LOSSES, sight, None) for sight in was if sight not in told),
+        ]
+
     def resume(self, left_ns: int, time_ns: int) -> list[Observation]:
         """Somebody watched before, up to a moment: nothing was seen since, and what he did not see holds no more."""
         return [
             *(_record(left_ns, _OURSELVES, sight, _NOT_RUNNING) for sight in SIGHTS),
-            *(_record(time_ns, name, sight, None) for name in (_OURSELVES, *_COLLECTORS) for sight in SIGHTS),
+            *(_record(time_ns, name, sight, None) for name in (_OURSELVES, _LOSSES, *_COLLECTORS) for sight in SIGHTS),
         ]
 
     @property

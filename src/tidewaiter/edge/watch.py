@@ -111,6 +111,7 @@ class Watch:
         self._sights = Sights()
         self._inbox = Inbox(Signal())
         self._next_tick_s = self._kept_s = self._keeping_s = 0.0
+        self._accounted_ns = time_ns()
         self._has_fed = self._is_mute = False
         self._told: set[str] = set()
 
@@ -290,7 +291,12 @@ class Watch:
         self._has_fed = False
 
     def _account_for_lost(self) -> None:
-        for source, count in self._inbox.take_lost().items():
+        lost, now_ns = self._inbox.take_lost(), self._time_ns()
+        unseen = self._sights.lose(lost.keys(), self._accounted_ns, now_ns)
+        self._accounted_ns = now_ns
+        if unseen:
+            self._feed(unseen)
+        for source, count in lost.items():
             self.engine.ledger.drop(source, count)
             if self._state is not None:
                 self._state.write([line_of(Lost(source, count))])
