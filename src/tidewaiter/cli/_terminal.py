@@ -1,6 +1,7 @@
 """Turns finished output into bytes on stdout, at the width and with the colours of the terminal that is there."""
 
 import os
+import select
 import shutil
 import sys
 
@@ -21,8 +22,23 @@ def write_text(text: str) -> None:
 def write_bytes(data: bytes) -> None:
     """Print bytes; ends the program where nobody reads them any more."""
     try:
-        sys.stdout.buffer.write(data)
+        put(data)
     except BrokenPipeError:
         # Whoever read us has seen enough (`| head`).
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+
+
+def put(data: bytes) -> None:
+    """Write all of the bytes to stdout at once. Raises BrokenPipeError where nobody reads them any more."""
+    sys.stdout.flush()
+    # Where Python was told not to buffer (PYTHONUNBUFFERED), the buffer is a bare file too, and one such takes as much
+    # as fits into a pipe, or nothing where somebody else made it non-blocking.
+    bare = getattr(sys.stdout.buffer, "raw", sys.stdout.buffer)
+    left = memoryview(data)
+    while left:
+        taken = bare.write(left)
+        if taken is None:
+            select.select([], [bare], [])
+        else:
+            left = left[taken:]

@@ -6,8 +6,8 @@ from contextlib import suppress
 
 import click
 
-from tidewaiter.alert import Alert, ContainerShown, Output, Summary
-from tidewaiter.cli._terminal import page_size
+from tidewaiter.alert import ContainerShown, Output, Summary
+from tidewaiter.cli._terminal import page_size, put
 from tidewaiter.edge.collector import Condition
 from tidewaiter.edge.watch import Pulse
 from tidewaiter.policy_yaml import printable
@@ -48,10 +48,8 @@ class Lines:
         else:
             data = sinks()[self._form].encode(output)
         try:
-            sys.stdout.buffer.write(data)
-            sys.stdout.buffer.flush()
+            put(data)
         except BrokenPipeError:
-            # What is still in the buffer is for nobody.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise
 
