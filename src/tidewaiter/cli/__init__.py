@@ -5,7 +5,9 @@ package and loaded only when it is asked for.
 """
 
 import importlib
+import os
 import pkgutil
+import sys
 
 import click
 
@@ -36,3 +38,15 @@ def main() -> None:
       sudo tidewaiter watch                      which do so on this host, now?
       tidewaiter policy suggest /var/log/telemetry/ > policy.yaml
     """
+    _fill_closed_streams()
+
+
+def _fill_closed_streams() -> None:
+    """Who starts us without stdin, stdout or stderr (`>&-`) hears nothing, and no file of ours takes their numbers."""
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free is this one
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115 - for the whole run

@@ -23,12 +23,12 @@ class Lines:
     def __init__(self, form: str) -> None:
         self._form = form
         self._containers: list[ContainerShown] = []
-        self._read: dict[str, Alert] = {}
-        """Alerts that were printed, as they were then."""
+        self._is_torn = False
+        """Whether the last output could not be written, or only its beginning."""
 
     def say(self, sentence: str) -> None:
         """Print a sentence on stderr."""
-        with suppress(BrokenPipeError):
+        with suppress(OSError):
             click.echo(printable(sentence), err=True)
 
     def condition(self, condition: Condition) -> None:
@@ -48,10 +48,17 @@ class Lines:
         else:
             data = sinks()[self._form].encode(output)
         try:
-            put(data)
+            put(b"\n" + data if self._is_torn else data)
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise
+        except OSError as error:
+            # A full disk, mostly. Other destinations get on, and the end repeats what each alert says.
+            if not self._is_torn:
+                self.say(f"stdout cannot be written, alerts are missing there: {error.strerror or error}")
+            self._is_torn = True
+        else:
+            self._is_torn = False
 
     def _text(self, output: Output) -> str:
         width, color = page_size()
