@@ -3,6 +3,7 @@
 import os
 import struct
 import threading
+from collections.abc import Sequence
 
 import msgspec
 from cages import Listener
@@ -60,10 +61,10 @@ class Kernel(BpfObject):
         return self.lost
 
 
-def told(*records: bytes, kernel: Kernel | None = None) -> tuple[Listener, Kernel]:
+def told(*records: bytes, kernel: Kernel | None = None, standing: Sequence[str] = ()) -> tuple[Listener, Kernel]:
     """What is handed in for records."""
     kernel, listener = kernel or Kernel(), Listener()
-    reading = Reading(listener, kernel, DnsNames())
+    reading = Reading(listener, kernel, DnsNames(), standing)
     kernel.made.records = list(records)
     reading.take()
     return listener, kernel
@@ -96,6 +97,26 @@ def test_either_hierarchy_may_name_the_container() -> None:
         assert record.container is not None
         assert record.container.id == ID
         assert kernel.verdicts == {PLACE: CONTAINER}
+
+
+def test_nobody_passes_for_a_container_that_stands_elsewhere() -> None:
+    """Who makes a cgroup with another container's name within its own stays who it is; inner ones are inner ones."""
+    inner, elsewhere = "cd" * 32, struct.pack("=QQ", 3, 3)
+    outer_place = place(f"/system.slice/docker-{ID}.scope", "", key=elsewhere)
+    for path, is_known, told_id in (
+        (f"/docker/{inner}/docker-{ID}.scope", True, inner),
+        (f"/docker/{inner}/x/docker/{ID}/y", True, inner),
+        (f"/docker/{inner}/docker-{ID}.scope/docker-{ID}.scope", True, inner),
+        (f"/docker/{inner}/docker-{ID}.scope", False, ID),
+        (f"/docker/{ID}/docker-{inner}.scope", True, inner),
+        (f"/docker/{ID}/{ID}", True, ID),
+    ):
+        known = [outer_place] if is_known else []
+        for heard, standing in (known, []), ([], [f"/system.slice/docker-{ID}.scope"] if is_known else []):
+            listener, _ = told(*heard, place(path, ""), exec_record(b"a\0"), standing=standing)
+            (record,) = execs(listener)
+            assert record.container is not None
+            assert record.container.id == told_id, path
 
 
 def test_the_host_is_told_apart() -> None:

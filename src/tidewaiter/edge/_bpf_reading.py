@@ -8,6 +8,7 @@ import select
 import struct
 import time
 from collections import OrderedDict
+from collections.abc import Iterable
 
 import msgspec
 
@@ -35,7 +36,8 @@ _RUNTIMES = frozenset({"runc", "docker-runc"})
 class Reading:
     """One run: the ring, and what is known of the places in it."""
 
-    def __init__(self, desk: Desk, loaded: BpfObject, names: DnsNames) -> None:
+    def __init__(self, desk: Desk, loaded: BpfObject, names: DnsNames, standing: Iterable[str] = ()) -> None:
+        """`standing`: paths of cgroups that there are."""
         self._desk = desk
         self._loaded = loaded
         self._ring = loaded.ring("ring")
@@ -44,6 +46,10 @@ class Reading:
         self._flows = Flows(names, self._clock.utc_ns, self._hand_in)
         self._places: OrderedDict[bytes, ContainerNamed | bool] = OrderedDict()
         """A container, False: none, True: maybe one, its path is too long to tell."""
+        self._outermost: OrderedDict[str, None] = OrderedDict()
+        """Ids of containers that stand in no other container."""
+        for path in standing:
+            self._container(path)
         self._places_fd = loaded.map_fd("places")
         self._lost_fd = loaded.map_fd("lost")
         self._lost = 0
@@ -105,7 +111,7 @@ class Reading:
 
     def _classify(self, record: bytes) -> None:
         told = events.read_cgroup(record)
-        found = container_of(told.paths[0]) or container_of(told.paths[1])
+        found = self._container(told.paths[0]) or self._container(told.paths[1])
         key = record[events.PLACE]
         self._places[key] = found or told.is_cut
         self._places.move_to_end(key)
@@ -113,6 +119,24 @@ class Reading:
         if len(self._places) > _MOST_PLACES:
             oldest, _ = self._places.popitem(last=False)
             self._loaded.take_out(self._places_fd, oldest)  # it is told again when something happens there
+
+    def _container(self, path: str) -> ContainerNamed | None:
+        """The innermost container, but for one that claims to be another which stands elsewhere.
+
+        Whoever may make cgroups inside a container chooses their names, and could lay what it does at another's door.
+        """
+        found = container_of(path)
+        if found is None:
+            return None
+        around = path[: path.rindex(found.id)]
+        if (outer := container_of(around)) is None:
+            self._outermost[found.id] = None
+            self._outermost.move_to_end(found.id)
+            if len(self._outermost) > _MOST_PLACES:
+                self._outermost.popitem(last=False)
+        elif found.id == outer.id or found.id in self._outermost:
+            return self._container(around)
+        return found
 
     def _exec(self, told: events.ExecTold, container: ContainerNamed | None) -> None:
         if self._is_runtime(told):

@@ -11,6 +11,7 @@ from tidewaiter.edge.cgroup_root import open_cgroup_root
 from tidewaiter.edge.collector import Condition, Desk
 from tidewaiter.edge.dns_names import DnsNames
 from tidewaiter.edge.libbpf import LIBRARY, BpfObject, LibbpfError, version
+from tidewaiter.edge.proc_files import cgroup_paths
 
 OBJECT = Path(__file__).with_name("sensor.bpf.o")
 _TYPES = Path("/sys/kernel/btf/vmlinux")
@@ -73,7 +74,7 @@ class BpfSensor:
         with ExitStack() as until_end:
             try:
                 loaded, condition = self._load(until_end)
-                reading = Reading(desk, loaded, self._names)
+                reading = Reading(desk, loaded, self._names, cgroup_paths())
                 desk.tell(condition)
                 reading.follow()
             except LibbpfError as error:

@@ -4,6 +4,7 @@ Source: proc(5).
 """
 
 import os
+from contextlib import suppress
 from functools import cache
 
 import msgspec
@@ -100,6 +101,16 @@ def exe_now(pid: int) -> str | None:
 def process_ids() -> list[int]:
     """All processes that there are now."""
     return [int(name) for name in os.listdir("/proc") if name.isdecimal()]
+
+
+def cgroup_paths() -> set[str]:
+    """The paths, in any hierarchy, of the cgroups that have processes now."""
+    paths: set[str] = set()
+    for pid in process_ids():
+        with suppress(ProcessLookupError):
+            text = _read(f"/proc/{pid}/cgroup", _LONGEST_FILE).decode("utf-8", "replace")
+            paths.update(line.split(":", 2)[-1] for line in text.splitlines())
+    return paths
 
 
 def _read(path: str, limit: int) -> bytes:
