@@ -181,6 +181,12 @@ def test_not_ready_while_somebody_is_starting() -> None:
     assert Run(handing_in([]), Doing(lambda desk: None, "sensor")).view.sentences == []
 
 
+def test_who_speaks_beside_a_collector_does_not_speak_for_another() -> None:
+    """Connection tracking has its own conditions, and is none of those that are waited for."""
+    beside = Doing(lambda desk: desk.tell(Condition("conntrack", "ready", "attached")), "sensor")
+    assert Run(handing_in([]), beside).view.sentences == []
+
+
 def test_a_collector_that_fails_is_told_as_blindness() -> None:
     """It is no silence; the others go on."""
 

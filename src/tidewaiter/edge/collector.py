@@ -32,7 +32,7 @@ class Condition(msgspec.Struct, frozen=True):
     """How one collector is. Told whenever that changes; the last one told holds."""
 
     collector: str
-    """`docker`, `podman`, `containerd`, `sensor`."""
+    """`docker`, `podman`, `containerd`, `sensor`; `conntrack` beside a sensor that does not see connections."""
     state: State
     sentence: str
     """For people: what is collected from and how; or what was looked for, what still works and how to mend it."""

@@ -9,7 +9,7 @@ from tidewaiter.edge.collector import Condition, Observation, Sight
 from tidewaiter.sources._sensor_record import ConditionRecord
 
 SIGHTS: tuple[Sight, ...] = get_args(Sight)
-_COLLECTORS = ("docker", "podman", "containerd", "sensor")
+_COLLECTORS = ("docker", "podman", "containerd", "sensor", "conntrack")
 _OURSELVES = "tidewaiter"
 _NOT_RUNNING = "tidewaiter was not running"
 _LOSSES = "losses"

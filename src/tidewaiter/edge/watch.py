@@ -205,7 +205,9 @@ class Watch:
             self._feed(observations)
 
     def _settle_readiness(self) -> None:
-        if not self.is_ready and self._sights.is_ready and len(self.conditions) >= len(self._collectors):
+        if self.is_ready or not self._sights.is_ready:
+            return
+        if all(collector.name in self.conditions for collector in self._collectors):
             self.is_ready = True
             names = [name for name, condition in self.conditions.items() if condition.state == "ready"]
             self._view.say(f"ready: {', '.join(sorted(names)) or 'nothing can be collected yet'}")
