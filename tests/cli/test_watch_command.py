@@ -137,6 +137,9 @@ def test_docker_elsewhere_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only what runs here can be watched."""
     monkeypatch.setenv("DOCKER_HOST", "tcp://10.0.0.1:2375")
     assert_refused(CliRunner().invoke(main, ["watch", "--no-state"]), "DOCKER_HOST", "--docker none")
+    monkeypatch.delenv("DOCKER_HOST")
+    monkeypatch.setenv("CONTAINER_HOST", "ssh://core@elsewhere/run/podman/podman.sock")
+    assert_refused(CliRunner().invoke(main, ["watch", "--no-state"]), "CONTAINER_HOST", "--podman none")
 
 
 # ------------------------------------------------------------------------------------------- collectors

@@ -10,7 +10,7 @@ import pytest
 from daemons import containerd, needed, run
 from images import image, oci_index_layout, oci_layout, store, tar
 
-from tidewaiter.edge.containerd_images import default_address, default_namespace, open_containerd
+from tidewaiter.edge.containerd_images import default_namespace, open_containerd
 from tidewaiter.image.blob import ReadError
 
 
@@ -97,11 +97,9 @@ def test_no_socket(tmp_path: Path) -> None:
         pass
 
 
-def test_places_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As ctr takes them."""
-    for name in ("CONTAINERD_ADDRESS", "CONTAINERD_NAMESPACE"):
-        monkeypatch.delenv(name, raising=False)
-    assert (default_address(), default_namespace()) == ("/run/containerd/containerd.sock", "default")
-    monkeypatch.setenv("CONTAINERD_ADDRESS", "unix:///run/k3s/containerd/containerd.sock")
+def test_namespace_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As ctr takes it."""
+    monkeypatch.delenv("CONTAINERD_NAMESPACE", raising=False)
+    assert default_namespace() == "default"
     monkeypatch.setenv("CONTAINERD_NAMESPACE", "k8s.io")
-    assert (default_address(), default_namespace()) == ("/run/k3s/containerd/containerd.sock", "k8s.io")
+    assert default_namespace() == "k8s.io"

@@ -14,7 +14,7 @@ import pytest
 from daemons import docker, needed, run
 from images import Image, docker_v12, docker_v25, image, tar
 
-from tidewaiter.edge.docker_images import default_socket, open_docker
+from tidewaiter.edge.docker_images import open_docker
 from tidewaiter.edge.rewound import SHORT_BYTES
 from tidewaiter.image.blob import ReadError
 from tidewaiter.image.view import View
@@ -163,17 +163,6 @@ def test_reference_that_would_ask_for_something_else(made: Daemon, reference: st
     with pytest.raises(ImageReferenceError), open_docker(reference, made.path):
         pass
     assert made.asked == []
-
-
-def test_socket_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As Docker's command line takes it; other machines are not asked."""
-    monkeypatch.delenv("DOCKER_HOST", raising=False)
-    assert default_socket() == "/var/run/docker.sock"
-    monkeypatch.setenv("DOCKER_HOST", "unix:///run/user/1000/docker.sock")
-    assert default_socket() == "/run/user/1000/docker.sock"
-    monkeypatch.setenv("DOCKER_HOST", "tcp://10.0.0.1:2375")
-    with pytest.raises(ReadError, match="only a socket of this machine"):
-        default_socket()
 
 
 @pytest.fixture(scope="module")

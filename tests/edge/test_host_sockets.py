@@ -15,7 +15,6 @@ from tidewaiter.edge.host_sockets import (
     ask_engine,
     ask_sockets,
     parse_engine,
-    podman_socket,
 )
 
 VERSION = {"Version": "27.3.1", "ApiVersion": "1.47"}
@@ -118,7 +117,6 @@ def test_no_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_containerd_that_is_none(tmp_path: Path) -> None:
     """What does not speak gRPC is silent, in bounded time."""
-    pytest.importorskip("grpc")
     with daemon(tmp_path / "c.sock", lambda asked: b"HTTP/1.0 400 Bad Request\r\n\r\n") as address:
         found = ask_containerd_socket(address)
     assert (found.state, found.runtime) == ("silent", "containerd")
@@ -134,4 +132,5 @@ def test_the_environment_names_sockets(tmp_path: Path, monkeypatch: pytest.Monke
     assert "only a socket of this machine" in (docker_told.why or "")
     assert (containerd.address, podman.address) == (str(tmp_path / "c"), str(tmp_path / "p"))
     monkeypatch.setenv("CONTAINER_HOST", "ssh://elsewhere")
-    assert podman_socket() == "/run/podman/podman.sock"
+    podman = ask_sockets()[-1]
+    assert (podman.state, podman.address) == ("absent", "ssh://elsewhere")

@@ -1,19 +1,14 @@
 """Turns what the user says of daemons and sensors, and what is there, into the collectors of `watch`."""
 
-import os
-from pathlib import Path
-
 from tidewaiter.cli._faults import UsageFault
 from tidewaiter.edge.collector import Collector
-from tidewaiter.edge.containerd_images import default_address
 from tidewaiter.edge.containerd_watch import ContainerdCollector
-from tidewaiter.edge.docker_images import default_socket
 from tidewaiter.edge.docker_watch import DockerCollector
+from tidewaiter.edge.runtime_sockets import USUAL, Runtime, named_socket, socket_that_is_there
 from tidewaiter.edge.sensor import Wanted, sensors
 from tidewaiter.image.blob import ReadError
 
 NONE = "none"
-_PODMAN = "/run/podman/podman.sock"
 
 
 def open_collectors(
@@ -24,28 +19,24 @@ def open_collectors(
     A daemon that is named, here or in the environment, is waited for; one that nobody names is watched if its socket is
     there. Where there is none at all, Docker and containerd are waited for at their usual places. Raises `UsageFault`.
     """
-    named: dict[str, str | None] = {
-        "docker": docker or (_docker_named() if os.environ.get("DOCKER_HOST") else None),
-        "containerd": containerd or (default_address() if os.environ.get("CONTAINERD_ADDRESS") else None),
-        "podman": podman or (os.environ.get("CONTAINER_HOST") or "").removeprefix("unix://") or None,
-    }
-    usual = {"docker": "/var/run/docker.sock", "containerd": "/run/containerd/containerd.sock", "podman": _PODMAN}
-    places = {name: place or (usual[name] if Path(usual[name]).is_socket() else None) for name, place in named.items()}
+    told: dict[Runtime, str | None] = {"docker": docker, "containerd": containerd, "podman": podman}
+    places = {name: place or _named(name) or socket_that_is_there(name) for name, place in told.items()}
     if not any(place not in (None, NONE) for place in places.values()):
-        places |= {name: usual[name] for name in ("docker", "containerd") if places[name] is None}
-    collectors: list[Collector] = []
-    for name, place in places.items():
-        if place is not None and place != NONE:
-            collectors.append(_daemon(name, place.removeprefix("unix://"), watched_ns))
-    return [*collectors, *sensors(sensor)]
+        waited_for: tuple[Runtime, ...] = ("docker", "containerd")
+        places |= {name: USUAL[name] for name in waited_for if places[name] is None}
+    return [
+        *(_daemon(name, place, watched_ns) for name, place in places.items() if place not in (None, NONE)),
+        *sensors(sensor),
+    ]
 
 
-def _daemon(name: str, place: str, watched_ns: int | None) -> Collector:
-    return ContainerdCollector(place) if name == "containerd" else DockerCollector(place, name, watched_ns)
+def _daemon(name: Runtime, place: str, watched_ns: int | None) -> Collector:
+    path = place.removeprefix("unix://")
+    return ContainerdCollector(path) if name == "containerd" else DockerCollector(path, name, watched_ns)
 
 
-def _docker_named() -> str:
+def _named(runtime: Runtime) -> str | None:
     try:
-        return default_socket()
+        return named_socket(runtime)
     except ReadError as error:
-        raise UsageFault(f"{error}; --docker SOCKET names one, --docker none does without") from error
+        raise UsageFault(f"{error}; --{runtime} SOCKET names one, --{runtime} none does without") from error

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tidewaiter.digest import Digest
+from tidewaiter.edge.runtime_sockets import socket_of
 from tidewaiter.image.blob import Blob, ReadError
 from tidewaiter.image.descriptor import Descriptor
 from tidewaiter.image.graph import Graph, Root
@@ -21,13 +22,6 @@ from tidewaiter.reference import reference_or_none
 
 if TYPE_CHECKING:
     from tidewaiter.edge.containerd_api import Containerd
-
-_SOCKET = "/run/containerd/containerd.sock"
-
-
-def default_address() -> str:
-    """Where containerd listens: `$CONTAINERD_ADDRESS`, else the usual place."""
-    return (os.environ.get("CONTAINERD_ADDRESS") or _SOCKET).removeprefix("unix://")
 
 
 def default_namespace() -> str:
@@ -41,7 +35,7 @@ def open_containerd(reference: str, namespace: str | None = None, address: str |
 
     Raises `ReadError` where containerd cannot be asked or has no such image.
     """
-    namespace, address = namespace or default_namespace(), address or default_address()
+    namespace, address = namespace or default_namespace(), address or socket_of("containerd")
     if not Path(address).is_socket():
         raise ReadError(f"containerd does not listen at {address}: there is no such socket")
     # gRPC takes longer to import than all else together, and most commands never ask for it.

@@ -5,7 +5,6 @@ save is read as it comes, and nothing is saved: the archive is a stream that is 
 wanted. The image is asked for by its id, so that a tag that moves meanwhile changes nothing.
 """
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ import msgspec
 
 from tidewaiter.edge.docker_api import DockerApi
 from tidewaiter.edge.rewound import Rewound
+from tidewaiter.edge.runtime_sockets import socket_of
 from tidewaiter.image.blob import ReadError
 from tidewaiter.image.docker_archive import read_docker_archive
 from tidewaiter.image.limits import DOCUMENT_BYTES
@@ -23,18 +23,9 @@ from tidewaiter.image.tar_folder import TarFolder
 from tidewaiter.image.view import Fault, Image, View
 from tidewaiter.reference import parse_reference
 
-_SOCKET = "/var/run/docker.sock"
 _ARCHIVE_BYTES = 2**50
 _SILENCE_S = 300.0
 """A daemon up to 24 writes the whole archive to its own disk before it sends the first byte."""
-
-
-def default_socket() -> str:
-    """Where Docker listens: `$DOCKER_HOST` where that is a socket, else the usual place. Raises `ReadError`."""
-    told = os.environ.get("DOCKER_HOST") or f"unix://{_SOCKET}"
-    if not told.startswith("unix://"):
-        raise ReadError(f"DOCKER_HOST is {told[:100]!r}, and only a socket of this machine (unix://...) is asked")
-    return told.removeprefix("unix://")
 
 
 @contextmanager
@@ -44,7 +35,7 @@ def open_docker(reference: str, socket: str | None = None) -> Iterator[View]:
     Raises `ReadError` where the daemon cannot be asked or has no such image, and `ImageReferenceError` where the text
     can be no image's name or id.
     """
-    socket = socket or default_socket()
+    socket = socket or socket_of("docker")
     if not Path(socket).is_socket():
         raise ReadError(f"Docker does not listen at {socket}: there is no such socket")
     daemon = DockerApi(socket, _SILENCE_S)

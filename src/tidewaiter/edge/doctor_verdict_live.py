@@ -11,6 +11,7 @@ from tidewaiter.edge.doctor_report import Collected, Digest, LogSource, Reach, S
 from tidewaiter.edge.doctor_verdict import LOG_SOURCES, NEARLY_ALL, Verdict, log_source, missing_links, share
 from tidewaiter.edge.host import Host, Socket
 from tidewaiter.edge.host_sensor import sees_conntrack
+from tidewaiter.edge.runtime_sockets import VARIABLES
 
 _SIGHTS = {
     "image": "images",
@@ -21,7 +22,6 @@ _SIGHTS = {
 }
 _OTHERS = "see that the runtimes of all containers here answer at their sockets"
 _NAMES = {"docker": "Docker", "containerd": "containerd", "podman": "Podman"}
-_VARIABLES = {"docker": "DOCKER_HOST", "containerd": "CONTAINERD_ADDRESS", "podman": "CONTAINER_HOST"}
 
 
 def judge_host(
@@ -66,7 +66,7 @@ def runtime_mend(socket: Socket) -> str:
         return f"run it as root (sudo), or as a user who may use {socket.address}"
     if socket.state == "silent":
         return f"see whether {_NAMES[socket.runtime]} runs and is well; {socket.why}"
-    return f"start {_NAMES[socket.runtime]}, or name its socket in {_VARIABLES[socket.runtime]}"
+    return f"start {_NAMES[socket.runtime]}, or name its socket in {VARIABLES[socket.runtime]}"
 
 
 # --------------------------------------------------------------------------------------------- what is offered

@@ -12,6 +12,8 @@ from typing import Literal
 
 import msgspec
 
+from tidewaiter.edge.runtime_sockets import Runtime
+
 CAPABILITIES = (
     *("chown", "dac_override", "dac_read_search", "fowner", "fsetid", "kill", "setgid", "setuid", "setpcap"),
     *("linux_immutable", "net_bind_service", "net_broadcast", "net_admin", "net_raw", "ipc_lock", "ipc_owner"),
@@ -78,7 +80,7 @@ class Audit(msgspec.Struct, frozen=True, kw_only=True):
 class Socket(msgspec.Struct, frozen=True, kw_only=True):
     """One runtime's socket."""
 
-    runtime: Literal["docker", "containerd", "podman"]
+    runtime: Runtime
     address: str
     state: Literal["answers", "absent", "forbidden", "silent"]
     why: str | None

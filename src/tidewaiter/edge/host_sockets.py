@@ -5,56 +5,51 @@ services. Each answer is bounded in time and size.
 """
 
 import os
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Literal
 
-import httpx
-import msgspec
-
-from tidewaiter.edge.containerd_images import default_address
-from tidewaiter.edge.docker_images import default_socket
+from tidewaiter.edge.containerd_api import Connection
+from tidewaiter.edge.docker_api import DockerApi
 from tidewaiter.edge.host import Socket
+from tidewaiter.edge.runtime_sockets import VARIABLES, socket_of
 from tidewaiter.image.blob import ReadError
 
 _ANSWER_SECONDS = 5.0
 _LARGEST_BYTES = 1024 * 1024
-_PODMAN = "/run/podman/podman.sock"
 _CHARACTERS = 100
+_NAMESPACES = 1000
 
-Runtime = Literal["docker", "podman"]
+Engine = Literal["docker", "podman"]
 
 
 def ask_sockets() -> tuple[Socket, ...]:
     """Docker, containerd and Podman, where the environment or custom says they listen."""
+    return _ask_named("docker"), ask_containerd_socket(socket_of("containerd")), _ask_named("podman")
+
+
+def _ask_named(runtime: Engine) -> Socket:
     try:
-        docker = ask_engine("docker", default_socket())
+        return ask_engine(runtime, socket_of(runtime))
     except ReadError as error:
-        docker = Socket(runtime="docker", address=os.environ.get("DOCKER_HOST", ""), state="absent", why=str(error))
-    return docker, ask_containerd_socket(default_address()), ask_engine("podman", podman_socket())
+        told = os.environ.get(VARIABLES[runtime], "")
+        return Socket(runtime=runtime, address=told, state="absent", why=str(error))
 
 
-def podman_socket() -> str:
-    """Where Podman's service listens: `$CONTAINER_HOST` where that is a socket, else the usual place."""
-    told = os.environ.get("CONTAINER_HOST", "")
-    return told.removeprefix("unix://") if told.startswith("unix://") else _PODMAN
-
-
-def ask_engine(runtime: Runtime, address: str) -> Socket:
+def ask_engine(runtime: Engine, address: str) -> Socket:
     """What answers Docker's API at a socket."""
     hindrance = _hindrance(address)
     if hindrance is not None:
         return Socket(runtime=runtime, address=address, state=hindrance[0], why=hindrance[1])
-    transport = httpx.HTTPTransport(uds=address)
     try:
-        with httpx.Client(transport=transport, base_url="http://engine", timeout=_ANSWER_SECONDS) as http:
-            version, info = _get(http, "/version"), _get(http, "/info")
-    except (httpx.HTTPError, ReadError) as error:
-        why = str(error) or type(error).__name__
-        return Socket(runtime=runtime, address=address, state="silent", why=f"it does not answer: {why[:_CHARACTERS]}")
+        with closing(DockerApi(address, _ANSWER_SECONDS)) as api:
+            version, info = _get(api, "/version"), _get(api, "/info")
+    except ReadError as error:
+        return Socket(runtime=runtime, address=address, state="silent", why=f"it does not answer: {error}")
     return parse_engine(runtime, address, version, info)
 
 
-def parse_engine(runtime: Runtime, address: str, version: dict[str, Any], info: dict[str, Any]) -> Socket:
+def parse_engine(runtime: Engine, address: str, version: dict[str, Any], info: dict[str, Any]) -> Socket:
     """`/version` and `/info` as facts; whatever they lack stays None."""
     status = info.get("DriverStatus")
     pairs = [pair for pair in status if isinstance(pair, list) and len(pair) == 2] if isinstance(status, list) else []
@@ -78,16 +73,17 @@ def ask_containerd_socket(address: str) -> Socket:
     if hindrance is not None:
         return Socket(runtime="containerd", address=address, state=hindrance[0], why=hindrance[1])
     try:
-        from tidewaiter.edge.containerd_version import ask_containerd
-
-        version, namespaces = ask_containerd(address, _ANSWER_SECONDS)
-    except ImportError as error:
-        why = f"grpcio and protobuf are not installed: pip install 'tidewaiter[containerd]' ({error})"
-        return Socket(runtime="containerd", address=address, state="silent", why=why)
+        with closing(Connection(address)) as connection:
+            version, namespaces = connection.version(_ANSWER_SECONDS), connection.namespaces()
     except ReadError as error:
         return Socket(runtime="containerd", address=address, state="silent", why=f"it does not answer: {error}")
     return Socket(
-        runtime="containerd", address=address, state="answers", why=None, version=version, namespaces=namespaces
+        runtime="containerd",
+        address=address,
+        state="answers",
+        why=None,
+        version=version[:_CHARACTERS],
+        namespaces=tuple(sorted(name[:_CHARACTERS] for name in namespaces[:_NAMESPACES])),
     )
 
 
@@ -106,20 +102,12 @@ def _hindrance(address: str) -> tuple[Literal["absent", "forbidden"], str] | Non
     return None
 
 
-def _get(http: httpx.Client, path: str) -> dict[str, Any]:
+def _get(api: DockerApi, path: str) -> dict[str, Any]:
     """A JSON object. Raises `ReadError` where something else comes."""
-    with http.stream("GET", path) as response:
-        data = b""
-        for piece in response.iter_bytes():
-            data += piece
-            if len(data) > _LARGEST_BYTES:
-                raise ReadError(f"its answer is longer than {_LARGEST_BYTES} bytes")
-        if not response.is_success:
-            raise ReadError(f"status {response.status_code}")
-    try:
-        return msgspec.json.decode(data, type=dict[str, Any])
-    except msgspec.MsgspecError:
-        raise ReadError("not as a container engine does") from None
+    found = api.get(path, _LARGEST_BYTES)
+    if not isinstance(found, dict):
+        raise ReadError("not as a container engine does")
+    return found
 
 
 def _text(value: object) -> str | None:
