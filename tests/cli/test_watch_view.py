@@ -17,20 +17,11 @@ from tidewaiter.alert import Alert
 from tidewaiter.cli import _watch_view
 from tidewaiter.cli._watch_view import Screen
 from tidewaiter.edge.collector import Condition
+from tidewaiter.edge.watch import Pulse
 
 SGR = re.compile(r"\x1b\[[0-9;]*m")
 ENTER, LEAVE, HIDE, SHOW = "\x1b[?1049h", "\x1b[?1049l", "\x1b[?25l", "\x1b[?25h"
 READY = Condition("docker", "ready", "Docker at /run/docker.sock")
-
-
-class Pulse(msgspec.Struct):
-    """What the run loop says once a second."""
-
-    time_ns: int
-    records: int = 0
-    containers: int = 0
-    waiting: int = 0
-    dropped: int = 0
 
 
 class Terminal(io.StringIO):
@@ -79,7 +70,7 @@ def test_what_is_handed_over_is_drawn(screen: Screen, terminal: Terminal) -> Non
     assert terminal.shows("ready: docker")
     screen.output(alert())
     assert terminal.shows("1 alert ---")
-    screen.tick(Pulse(at(2), 50, 3))
+    screen.tick(Pulse(at(2), 50, 3, 0, 0))
     assert terminal.shows("up 2s  50 records (25/s)")
     screen.close()
 
@@ -88,7 +79,7 @@ def test_containers_of_the_engine_are_shown(screen: Screen, terminal: Terminal) 
     machine = engine(CORPORATE, live=True)
     screen.look_at(machine)
     feed(machine, [created(0, "a", EVIL, name="quick_swartz")])
-    screen.tick(Pulse(at(1), 1, 1))
+    screen.tick(Pulse(at(1), 1, 1, 0, 0))
     assert terminal.shows("quick_swartz")
     screen.close()
 
@@ -181,7 +172,7 @@ def test_terminal_that_is_gone_ends_quietly(monkeypatch: pytest.MonkeyPatch) -> 
 
     view = Screen("n1", console=Console(file=Gone(), force_terminal=True, width=80, height=24))
     view.condition(READY)
-    view.tick(Pulse(at(1)))
+    view.tick(Pulse(at(1), 0, 0, 0, 0))
     view.close()
 
 

@@ -242,7 +242,7 @@ def test_what_does_not_fit_into_the_ring_is_counted() -> None:
         if root is None:
             pytest.skip("no root of cgroup version 2")
         until_end.callback(os.close, root)
-        loaded = until_end.enter_context(attached(32768, root))
+        loaded = until_end.enter_context(attached(root, 32768))
         listener = Listener()
         reading = Reading(listener, loaded, DnsNames())
         caged.run("/bin/sh", "-c", "i=0; while [ $i -lt 400 ]; do i=$((i+1)); /bin/true $i; done")

@@ -15,10 +15,11 @@ from tidewaiter.edge.libbpf import BpfObject, LibbpfError
 
 
 def status(folder: Path, effective: str) -> Path:
-    """A process's status file."""
-    path = folder / "status"
+    """The root of a host on which this process has these capabilities."""
+    path = folder / "proc/self/status"
+    path.parent.mkdir(parents=True)
     path.write_text(f"Name:\tx\nCapPrm:\t0000000000000000\nCapEff:\t{effective}\n")
-    return path
+    return folder
 
 
 @pytest.mark.parametrize(
@@ -66,16 +67,6 @@ def test_a_kernel_without_types_is_told(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert listener.conditions[-1].sentence == sentence
 
 
-def test_another_sensor_may_take_over(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """`on_failure` is called in place of saying `off`."""
-    monkeypatch.setattr(bpf_sensor, "version", lambda: "v1.1")
-    monkeypatch.setattr(bpf_sensor, "_TYPES", tmp_path / "vmlinux")
-    listener, failures = Listener(), list[str]()
-    BpfSensor(lambda desk, why: failures.append(why)).run(listener)
-    assert failures == [probe()]
-    assert [told.state for told in listener.conditions] == ["starting"]
-
-
 def test_a_file_that_is_no_object_is_refused(tmp_path: Path) -> None:
     """With what libbpf says of it."""
     bpf_needed()
@@ -93,7 +84,7 @@ def test_what_the_kernel_refuses_is_told(monkeypatch: pytest.MonkeyPatch, tmp_pa
     path.write_bytes(OBJECT.read_bytes().replace(b"Dual BSD/GPL", b"Proprietary!"))
     monkeypatch.setattr(bpf_sensor, "OBJECT", path)
     with pytest.raises(LibbpfError, match=r"could not load the programs: .+ \(.*GPL.*\)"):
-        attached(0, None)
+        attached(None)
     listener = Listener()
     BpfSensor().run(listener)
     assert listener.conditions[-1].state == "off"
@@ -159,7 +150,7 @@ def test_the_root_is_found_even_where_it_is_not_mounted(monkeypatch: pytest.Monk
         pytest.skip("cgroup version 2 cannot be mounted here")
     try:
         assert "cgroup.procs" in os.listdir(found)
-        with attached(0, found) as loaded:
+        with attached(found) as loaded:
             assert loaded.map_fd("ring") > 0
     finally:
         os.close(found)

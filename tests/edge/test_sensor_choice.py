@@ -5,7 +5,7 @@ import threading
 import pytest
 from sensor_desk import SensorDesk
 
-from tidewaiter.edge import audit_sensor, proc_sensor, sensor
+from tidewaiter.edge import audit_sensor, bpf_sensor, proc_sensor, sensor
 from tidewaiter.edge.collector import Collector, Condition, Desk, Observation, Sight, State
 from tidewaiter.edge.sensor import FirstThatWorks, Way, sensors
 
@@ -101,24 +101,9 @@ def test_a_sensor_that_ends_without_a_word_is_followed_by_the_next() -> None:
     assert told.sentence == "by audit. Chosen because: the sensor ended by itself"
 
 
-def test_an_installation_without_bpf_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And nothing else breaks."""
-
-    def absent(name: str) -> object:
-        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-
-    monkeypatch.setattr(sensor, "import_module", absent)
-    desk = SensorDesk()
-    (collector,) = sensors("bpf")
-    collector.run(desk)
-    (told,) = desk.conditions
-    assert (told.state, told.blind) == ("off", ALL)
-    assert "not part of this installation" in told.sentence
-
-
 def test_automatic_goes_from_bpf_to_process_events_to_audit(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each by its own word."""
-    monkeypatch.setattr(sensor, "_probe_bpf", lambda: "no BTF")
+    monkeypatch.setattr(bpf_sensor, "probe", lambda: "no BTF")
     monkeypatch.setattr(proc_sensor, "probe", lambda: "no events")
     monkeypatch.setattr(audit_sensor, "probe", lambda: "no audit")
     said = {"auto": "no BTF; no events; no audit", "bpf": "no BTF", "proc": "no events", "audit": "no audit"}

@@ -15,7 +15,6 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Protocol
 
 import click
 import msgspec
@@ -27,6 +26,7 @@ from tidewaiter.alert import Alert, ContainerShown, Output, Summary
 from tidewaiter.cli._terminal import page_size
 from tidewaiter.cli._watch_frame import Scene, render_scene
 from tidewaiter.edge.collector import Condition
+from tidewaiter.edge.watch import Pulse
 from tidewaiter.engine import Engine
 from tidewaiter.glance import Glances
 from tidewaiter.policy_yaml import printable
@@ -39,21 +39,6 @@ _ROWS = 60
 _NOTE_S = 60.0
 """How long a sentence is shown."""
 _JOIN_S = 1.0
-
-
-class Pulse(Protocol):
-    """How the run is, once a second."""
-
-    @property
-    def time_ns(self) -> int: ...
-    @property
-    def records(self) -> int: ...
-    @property
-    def containers(self) -> int: ...
-    @property
-    def waiting(self) -> int: ...
-    @property
-    def dropped(self) -> int: ...
 
 
 def is_possible() -> bool:

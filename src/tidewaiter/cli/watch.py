@@ -8,11 +8,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from importlib import import_module
 from pathlib import Path
 from threading import Event as Signal
 from threading import Timer
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
@@ -25,6 +24,7 @@ from tidewaiter.cli._times import duration_ns
 from tidewaiter.cli._watch_collectors import NONE, open_collectors
 from tidewaiter.cli._watch_lines import Lines
 from tidewaiter.cli._watch_view import Screen, is_possible
+from tidewaiter.edge.delivery import DestinationError
 from tidewaiter.edge.recording import Recording
 from tidewaiter.edge.resume import Resumed, resume
 from tidewaiter.edge.sensor import Wanted
@@ -34,6 +34,9 @@ from tidewaiter.engine import Engine
 from tidewaiter.policy import DEFAULT_POLICY, TrustPolicy
 from tidewaiter.policy_yaml import printable
 from tidewaiter.snapshot import State
+
+if TYPE_CHECKING:
+    from tidewaiter.edge.send import Senders
 
 EXIT_ALERT = 1
 EXIT_INCOMPLETE = 3
@@ -205,13 +208,15 @@ def _open_recording(path: str, stack: ExitStack) -> Recording:
     return recording
 
 
-def _open_senders(destinations: Sequence[str], say: Callable[[str], None]) -> Any:
+def _open_senders(destinations: Sequence[str], say: Callable[[str], None]) -> "Senders | None":
     if not destinations:
         return None
-    send = import_module("tidewaiter.edge.send")
+    # Imported here: an HTTP client takes time and memory, and few send anything.
+    from tidewaiter.edge.send import open_senders
+
     try:
-        return send.open_senders(destinations, say)
-    except send.DestinationError as error:
+        return open_senders(destinations, say)
+    except DestinationError as error:
         raise UsageFault(str(error)) from error
 
 

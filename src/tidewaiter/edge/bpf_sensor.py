@@ -2,7 +2,6 @@
 
 import os
 import platform
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -10,13 +9,14 @@ from tidewaiter.edge._bpf_reading import Reading
 from tidewaiter.edge.cgroup_root import open_cgroup_root
 from tidewaiter.edge.collector import Condition, Desk
 from tidewaiter.edge.dns_names import DnsNames
+from tidewaiter.edge.host import read_permissions
 from tidewaiter.edge.libbpf import LIBRARY, BpfObject, LibbpfError, version
 from tidewaiter.edge.proc_files import cgroup_paths
 
 OBJECT = Path(__file__).with_name("sensor.bpf.o")
 _TYPES = Path("/sys/kernel/btf/vmlinux")
-_CAPABILITIES = {"CAP_BPF": 39, "CAP_PERFMON": 38, "CAP_NET_ADMIN": 12}
-_SYS_ADMIN = 21
+_CAPABILITIES = ("CAP_BPF", "CAP_PERFMON", "CAP_NET_ADMIN")
+_SYS_ADMIN = "CAP_SYS_ADMIN"
 """Stands for all of them."""
 _FOR_TRAFFIC = "CAP_NET_ADMIN"
 _TRAFFIC = "cgroup"
@@ -38,31 +38,16 @@ def probe() -> str | None:
     return None
 
 
-def missing_capabilities(status: Path = Path("/proc/self/status")) -> list[str]:
+def missing_capabilities(root: Path = Path("/")) -> list[str]:
     """The capabilities that this process would need to see everything and does not have."""
-    lines = status.read_text(encoding="ascii", errors="replace").splitlines()
-    had = next((int(line.split()[1], 16) for line in lines if line.startswith("CapEff:")), 0)
-    if had >> _SYS_ADMIN & 1:
-        return []
-    return [name for name, bit in _CAPABILITIES.items() if not had >> bit & 1]
+    held = {f"CAP_{name.upper()}" for name in read_permissions(root).capabilities}
+    return [] if _SYS_ADMIN in held else [name for name in _CAPABILITIES if name not in held]
 
 
 class BpfSensor:
     """The collector `sensor`, by BPF."""
 
     name = "sensor"
-
-    def __init__(
-        self,
-        on_failure: Callable[[Desk, str], None] | None = None,
-        *,
-        names: DnsNames | None = None,
-        ring_bytes: int = 0,
-    ) -> None:
-        """`on_failure` is called in place of saying `off`, with one sentence. `ring_bytes`: not the usual size."""
-        self._on_failure = on_failure
-        self._names = names or DnsNames()
-        self._ring_bytes = ring_bytes
 
     def run(self, desk: Desk) -> None:
         """Collect until the desk is stopped. See Collector."""
@@ -74,7 +59,7 @@ class BpfSensor:
         with ExitStack() as until_end:
             try:
                 loaded, condition = self._load(until_end)
-                reading = Reading(desk, loaded, self._names, cgroup_paths())
+                reading = Reading(desk, loaded, DnsNames())
                 desk.tell(condition)
                 reading.follow()
             except LibbpfError as error:
@@ -82,19 +67,16 @@ class BpfSensor:
                 self._fail(desk, _refused(error))
 
     def _fail(self, desk: Desk, sentence: str) -> None:
-        if self._on_failure is not None:
-            self._on_failure(desk, sentence)
-        else:
-            desk.tell(Condition(self.name, "off", sentence, ("execs", "connections", "names")))
+        desk.tell(Condition(self.name, "off", sentence, ("execs", "connections", "names")))
 
     def _load(self, until_end: ExitStack) -> tuple[BpfObject, Condition]:
         """Load and attach all programs; where they cannot be, those for processes and TCP, and say so."""
         try:
             root = _traffic_root()
             until_end.callback(os.close, root)
-            loaded = until_end.enter_context(attached(self._ring_bytes, root))
+            loaded = until_end.enter_context(attached(root))
         except LibbpfError as error:
-            loaded = until_end.enter_context(attached(self._ring_bytes, None))
+            loaded = until_end.enter_context(attached(None))
             return loaded, Condition(
                 self.name,
                 "ready",
@@ -106,8 +88,11 @@ class BpfSensor:
         )
 
 
-def attached(ring_bytes: int, cgroup: int | None) -> BpfObject:
-    """The programs, running. Without a cgroup those that need one are left out. Raises LibbpfError."""
+def attached(cgroup: int | None, ring_bytes: int = 0) -> BpfObject:
+    """The programs, running. Without a cgroup those that need one are left out. `ring_bytes`: not the usual size.
+
+    Raises LibbpfError.
+    """
     with ExitStack() as on_error:
         loaded = on_error.enter_context(BpfObject(OBJECT))
         if ring_bytes:

@@ -1,6 +1,5 @@
 """Turns this host into a report of what can be seen on it, by looking, and on request by collecting for a while."""
 
-import importlib
 import platform
 import queue
 import threading
@@ -8,11 +7,13 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 import msgspec
 
+from tidewaiter.edge import bpf_sensor
 from tidewaiter.edge.collector import Collector, Condition, Observation
+from tidewaiter.edge.containerd_watch import ContainerdCollector
+from tidewaiter.edge.docker_watch import DockerCollector
 from tidewaiter.edge.doctor_measure import Findings, Measure
 from tidewaiter.edge.doctor_report import Collected, Measured, Report, Timing
 from tidewaiter.edge.doctor_verdict import best_mend
@@ -22,6 +23,7 @@ from tidewaiter.edge.host_audit import ask_audit
 from tidewaiter.edge.host_sensor import choose_sensor
 from tidewaiter.edge.host_sockets import ask_sockets
 from tidewaiter.edge.read import decode
+from tidewaiter.edge.sensor import sensors
 from tidewaiter.event import Tick, Where
 from tidewaiter.sources import RecordError, sources
 
@@ -43,7 +45,7 @@ def look(root: Path = _ROOT) -> Host:
         audit=audit,
         kubelet=has_kubelet(root),
         sockets=ask_sockets(),
-        sensor=choose_sensor(kernel, permissions, audit, _probe_bpf()),
+        sensor=choose_sensor(kernel, permissions, audit, bpf_sensor.probe()),
     )
 
 
@@ -56,21 +58,20 @@ def measure_host(host: Host, seconds: float, collectors: Sequence[Collector] | N
     """What can be seen, from collecting so many seconds. `collectors`: instead of those that the host allows."""
     desk = MeasuringDesk()
     findings = desk.run(find_collectors(host.sockets) if collectors is None else collectors, seconds)
-    return _report(host, findings, Measured(seconds=seconds, collectors=desk.collected(), lost=dict(desk.measure.lost)))
+    return _report(
+        host, findings, Measured(seconds=seconds, collectors=desk.collected(), lost=dict(desk.measure.ledger.dropped))
+    )
 
 
 def find_collectors(sockets: Sequence[Socket]) -> list[Collector]:
     """Of every runtime that answers one, and the sensor."""
-    found: list[Collector] = []
-    for socket in sockets:
-        if socket.state == "answers":
-            if socket.runtime == "containerd":
-                found += _made("containerd_watch", "ContainerdCollector", socket.address)
-            else:
-                found += _made("docker_watch", "DockerCollector", socket.address, socket.runtime)
-    for sensors in _made("sensor", "sensors", "auto"):
-        found += sensors
-    return found
+    return [*(_collector(socket) for socket in sockets if socket.state == "answers"), *sensors("auto")]
+
+
+def _collector(socket: Socket) -> Collector:
+    if socket.runtime == "containerd":
+        return ContainerdCollector(socket.address)
+    return DockerCollector(socket.address, socket.runtime)
 
 
 class MeasuringDesk:
@@ -124,7 +125,7 @@ class MeasuringDesk:
             thread.join(max(ends_s - time.monotonic(), 0))
         self._take_until(ends_s, self._records.empty, begun_ns)
         for source, count in self._lost.items():
-            self.measure.lose(source, count)
+            self.measure.ledger.drop(source, count)
         findings = self.measure.conclude()
         return msgspec.structs.replace(findings, sources=self.measure.reports(self._timings()))
 
@@ -210,18 +211,3 @@ def _report(host: Host, findings: Findings | None, measured: Measured | None) ->
         measured=measured,
         host=host,
     )
-
-
-def _probe_bpf() -> str | None:
-    """Why BPF cannot be used here, as the sensor itself finds it; None: it can, or the sensor does not say."""
-    found: list[str | None] = _made("bpf_sensor", "probe")
-    return found[0] if found else None
-
-
-def _made(module: str, name: str, *arguments: str) -> list[Any]:
-    """What a part of `watch` makes, as a list of one; empty where this installation lacks it or what it stands on."""
-    try:
-        part = importlib.import_module(f"tidewaiter.edge.{module}")
-    except ImportError:
-        return []
-    return [getattr(part, name)(*arguments)]

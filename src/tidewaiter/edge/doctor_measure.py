@@ -104,8 +104,6 @@ class Measure(Engine):
         super().__init__(DEFAULT_POLICY, analytics()["AN0691"], horizon_ns=horizon_ns)
         self.told: dict[str, _Told] = {}
         self.moments = Moments()
-        self.lost: dict[str, int] = {}
-        """Source -> records that it, or its collector, says were lost."""
 
     def feed_record(self, source: str, events: Iterable[Event], lines: int = 1) -> list[Output]:
         """File all events of one record."""
@@ -137,10 +135,6 @@ class Measure(Engine):
         told = self.told.get(event.where.source)
         if told is not None and self.activity.touched:
             told.filed[type(event)][_place(self.activity.touched[-1])] += 1
-
-    def lose(self, source: str, count: int) -> None:
-        """So many records of a source were lost before they came here."""
-        self.lost[source] = self.lost.get(source, 0) + count
 
     # ------------------------------------------------------------------------------------------ at the end
 
@@ -194,7 +188,7 @@ class Measure(Engine):
                 links={link: told.links[link] for link in LINKS if told.links[link]},
                 execs=execs if execs.seen else None,
                 flows=flows if flows.seen else None,
-                dropped=self.lost.get(name),
+                dropped=self.ledger.dropped.get(name),
                 arrival=(arrivals or {}).get(name),
             )
         return found

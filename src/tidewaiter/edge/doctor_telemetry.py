@@ -19,14 +19,12 @@ _MORE = "read more of the same time: all records of the machines whose container
 class _Reading(Hunt):
     """A hunt that also looks for what producers say they lost."""
 
-    engine: Measure
-
     def _take(self, batch: Batch) -> None:
         super()._take(batch)
         for source, record in zip(batch.sources, batch.records, strict=True):
             lost = lost_in(source, record)
             if lost is not None:
-                self.engine.lose(source, lost)
+                self.engine.ledger.drop(source, lost)
 
 
 def examine_telemetry(

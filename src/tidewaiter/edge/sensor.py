@@ -6,12 +6,11 @@ records, connection tracking beside them). `auto` takes the first that works, an
 
 import threading
 from collections.abc import Callable, Sequence
-from importlib import import_module
 from typing import Literal
 
 import msgspec
 
-from tidewaiter.edge import audit_sensor, proc_sensor
+from tidewaiter.edge import audit_sensor, bpf_sensor, proc_sensor
 from tidewaiter.edge.collector import Collector, Condition, Desk, Observation
 from tidewaiter.edge.conntrack import Conntrack
 
@@ -33,7 +32,7 @@ def sensors(wanted: Wanted) -> list[Collector]:
     if wanted == "none":
         return [_Nobody()]
     ways = {
-        "bpf": Way(_probe_bpf, _bpf),
+        "bpf": Way(bpf_sensor.probe, bpf_sensor.BpfSensor),
         "proc": Way(proc_sensor.probe, proc_sensor.ProcSensor, Conntrack),
         "audit": Way(audit_sensor.probe, audit_sensor.AuditSensor, Conntrack),
     }
@@ -121,16 +120,3 @@ class _Nobody:
             "Leave out `--sensor none` to see it"
         )
         desk.tell(Condition(self.name, "off", told, ("execs", "connections", "names")))
-
-
-def _probe_bpf() -> str | None:
-    try:
-        why: str | None = import_module("tidewaiter.edge.bpf_sensor").probe()
-    except ImportError as error:
-        return f"the BPF sensor is not part of this installation ({error.name})"
-    return why
-
-
-def _bpf() -> Collector:
-    made: Collector = import_module("tidewaiter.edge.bpf_sensor").BpfSensor()
-    return made
