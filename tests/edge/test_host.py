@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 from hosts import EVERYTHING, QUIET, RECORDING, lay_out
 
+from tidewaiter.edge import host_audit
 from tidewaiter.edge.host import (
+    Audit,
     Cgroups,
     Permissions,
     has_kubelet,
@@ -17,7 +19,7 @@ from tidewaiter.edge.host import (
     read_kernel,
     read_permissions,
 )
-from tidewaiter.edge.host_audit import parse_audit
+from tidewaiter.edge.host_audit import ask_audit, parse_audit, records_all
 from tidewaiter.edge.host_sensor import choose_sensor, kernel_version
 
 V1 = "32 31 0:29 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n"
@@ -167,22 +169,44 @@ def test_kernel_version(release: str | None, version: tuple[int, int] | None) ->
     assert kernel_version(release) == version
 
 
-def rule(call: int, flags: int = 4, action: int = 2) -> bytes:
-    """An audit rule for one system call, as the kernel lists it."""
+def rule(*fields: int, calls: int = 59, filter_: int = 4, action: int = 2) -> bytes:
+    """A rule as the kernel lists it."""
     words = [0] * 64
-    words[call // 32] = 1 << call % 32
-    return struct.pack("=3I64I", flags, action, 0, *words) + bytes(800)
+    words[calls // 32] = 1 << calls % 32
+    return struct.pack("=III64I64I128I", filter_, action, len(fields), *words, *fields, *[0] * (64 - len(fields) + 128))
+
+
+def test_a_rule_counts_that_leaves_nobody_out() -> None:
+    """Conditions on the architecture, on success and a key are none; one on the login user is: containers have none."""
+    assert records_all(rule(11, 210), 59)
+    assert records_all(rule(11, 104), 59)
+    assert not records_all(rule(11, 9), 59)
+    assert not records_all(rule(11, calls=42), 59)
+    assert not records_all(rule(filter_=1), 59)
+    assert not records_all(rule(action=0), 59)
+    assert not records_all(rule()[:500], 59)
 
 
 def test_audit_rules_are_read() -> None:
-    """Whether a rule always records the call when it ends; on a machine of unknown numbers that is unknown."""
+    """Whether a rule records the call for everybody; on a machine of unknown numbers that is unknown."""
     told = [struct.pack("=8I", 0, 1, 1, 0, 0, 64, 17, 0)]
-    audit = parse_audit(told, [rule(59), rule(42, action=0)], "x86_64")
+    audit = parse_audit(told, [rule(11), rule(calls=42, action=0)], "x86_64")
     assert (audit.enabled, audit.execve_rule, audit.connect_rule, audit.lost) == (True, True, False, 17)
-    assert parse_audit(told, [rule(59)], "riscv64").execve_rule is None
+    assert parse_audit(told, [rule(9)], "x86_64").execve_rule is False
+    assert parse_audit(told, [rule(calls=203)], "aarch64").connect_rule is True
+    assert parse_audit(told, [rule(11)], "vax").execve_rule is None
     assert parse_audit(told, [b"short"], "x86_64").execve_rule is False
-    assert parse_audit(told, None, "x86_64").execve_rule is None
     assert parse_audit([], [], "x86_64").enabled is None
+
+
+def test_an_audit_system_that_may_not_be_asked_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It needs CAP_AUDIT_CONTROL."""
+
+    def refuse(what: int) -> list[bytes]:
+        raise PermissionError
+
+    monkeypatch.setattr(host_audit, "_ask", refuse)
+    assert ask_audit() == Audit(enabled=None, execve_rule=None, connect_rule=None, lost=None)
 
 
 def test_everything_is_every_capability() -> None:

@@ -7,34 +7,26 @@ Rules
   what was known of the parent a moment ago.
 - What the records say is read by the source `auditd`, like a recorded log.
 
-Sources: linux `include/uapi/linux/audit.h`, `kernel/audit.c` (kauditd_send_multicast_skb), `kernel/auditfilter.c`.
+Sources: linux `include/uapi/linux/audit.h`, `kernel/audit.c` (kauditd_send_multicast_skb).
 """
 
 import os
-import platform
 import re
-import struct
 import time
 from collections import OrderedDict
 
 import msgspec
 
 from tidewaiter.edge.collector import Condition, Desk, Observation, Sight
-from tidewaiter.edge.netlink import HEADER, Netlink, Overflow, messages
+from tidewaiter.edge.host_audit import NETLINK_AUDIT, ask_audit
+from tidewaiter.edge.netlink import HEADER, Netlink, Overflow
 from tidewaiter.edge.proc_files import container_now, exe_now
 from tidewaiter.event import ProcessExec, Where
 from tidewaiter.sources import RecordError
 from tidewaiter.sources._sensor_record import ContainerNamed, ExecRecord
 from tidewaiter.sources.auditd import decode
 
-_NETLINK_AUDIT = 9
 _GROUP_READLOG = 1
-_GET_STATUS, _LIST_RULES = 1000, 1013
-_ERROR, _DONE = 2, 3
-_REQUEST = 0x1
-_REFUSAL = struct.Struct("=i")
-_STATUS = struct.Struct("=II")
-"""The beginning of struct audit_status: mask, enabled."""
 _NAMES = {1300: b"SYSCALL", 1307: b"CWD", 1309: b"EXECVE", 1327: b"PROCTITLE"}
 _END_OF_EVENT = 1320
 _STAMP = re.compile(rb"audit\(([0-9.]{1,22}:[0-9]{1,20})\):")
@@ -42,14 +34,6 @@ _MOST_EVENTS = 1024
 """Events that wait for their end at a time; the oldest is read as it is."""
 _MOST_LINES = 256
 
-_RULE = struct.Struct("=III")
-"""struct audit_rule_data: filter, action, number of fields; 64 words with a bit for each call, 64 with the fields."""
-_WORDS = struct.Struct("=64I")
-_FILTER_EXIT, _ALWAYS = 4, 2
-_UNCONDITIONAL = frozenset({11, 104, 210})
-"""Fields that leave nobody out: AUDIT_ARCH, AUDIT_SUCCESS, AUDIT_FILTERKEY."""
-_EXECVE = {"x86_64": 59, "aarch64": 221, "riscv64": 221, "loongarch64": 221, "ppc64le": 11, "ppc64": 11, "s390x": 11}
-_ANSWER_SECONDS = 2.0
 _LOOK_SECONDS = 10.0
 
 _MOST_PARENTS = 16384
@@ -83,7 +67,7 @@ class AuditSensor:
     def run(self, desk: Desk) -> None:
         """See `Collector`."""
         try:
-            with Netlink(_NETLINK_AUDIT, _GROUP_READLOG) as socket:
+            with Netlink(NETLINK_AUDIT, _GROUP_READLOG) as socket:
                 while not desk.stopped.is_set():
                     if time.monotonic() >= self._next_look:
                         self._look(desk)
@@ -181,7 +165,7 @@ class AuditSensor:
 def probe() -> str | None:
     """None where audit records can be listened to here, else one sentence: what is missing and how to mend it."""
     try:
-        with Netlink(_NETLINK_AUDIT, _GROUP_READLOG):
+        with Netlink(NETLINK_AUDIT, _GROUP_READLOG):
             return None
     except OSError as error:
         return _refused(error)
@@ -189,46 +173,15 @@ def probe() -> str | None:
 
 def missing_rule() -> str | None:
     """None where everybody's execve is audited (or that may not be asked), else one sentence with what to add."""
-    number = _EXECVE.get(platform.machine())
-    try:
-        if not any(len(status) >= _STATUS.size and _STATUS.unpack_from(status)[1] for status in _ask(_GET_STATUS)):
-            return f"executions are not seen: the kernel's audit is switched off. Switch it on: auditctl -e 1; {_ADD}"
-        if number is None or any(is_exec_rule(rule, number) for rule in _ask(_LIST_RULES)):
-            return None
-    except OSError:
-        return None
-    return (
-        "executions are not seen, or not all: the kernel's audit records are listened to, but no audit rule watches "
-        f"execve of everybody (processes of containers have no login user). Add one: {_ADD}"
-    )
-
-
-def is_exec_rule(rule: bytes, number: int) -> bool:
-    """Whether a rule (struct audit_rule_data) audits the system call of this number for everybody."""
-    if len(rule) < _RULE.size + 2 * _WORDS.size:
-        return False
-    filter_, action, count = _RULE.unpack_from(rule)
-    calls = _WORDS.unpack_from(rule, _RULE.size)
-    fields = _WORDS.unpack_from(rule, _RULE.size + _WORDS.size)[:count]
-    is_watching = filter_ & 0xF == _FILTER_EXIT and action == _ALWAYS and calls[number // 32] >> number % 32 & 1
-    return bool(is_watching) and _UNCONDITIONAL.issuperset(fields)
-
-
-def _ask(what: int) -> list[bytes]:
-    """What the kernel answers to a question about audit. Raises OSError where it may not be asked."""
-    answers: list[bytes] = []
-    with Netlink(_NETLINK_AUDIT, 0) as socket:
-        socket.send(HEADER.pack(HEADER.size, what, _REQUEST, 1, 0))
-        until = time.monotonic() + _ANSWER_SECONDS
-        is_answered = False
-        while time.monotonic() < until and not is_answered:
-            for kind, _, body in messages(socket.receive() or b""):
-                if kind == what:
-                    answers.append(body)
-                elif kind == _ERROR and (refusal := -_REFUSAL.unpack_from(body)[0]):
-                    raise OSError(refusal, os.strerror(refusal))
-                is_answered = kind == _DONE or (what == _GET_STATUS and bool(answers))
-    return answers
+    audit = ask_audit()
+    if audit.enabled is False:
+        return f"executions are not seen: the kernel's audit is switched off. Switch it on: auditctl -e 1; {_ADD}"
+    if audit.execve_rule is False:
+        return (
+            "executions are not seen, or not all: the kernel's audit records are listened to, but no audit rule "
+            f"watches execve of everybody (processes of containers have no login user). Add one: {_ADD}"
+        )
+    return None
 
 
 def _now(pid: int) -> tuple[ContainerNamed | None, bool]:

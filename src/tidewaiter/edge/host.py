@@ -12,6 +12,7 @@ from typing import Literal
 
 import msgspec
 
+from tidewaiter.edge.cgroup_root import mount_points
 from tidewaiter.edge.runtime_sockets import Runtime
 
 CAPABILITIES = (
@@ -27,7 +28,6 @@ _LIBRARY = "libbpf.so.1"
 _LIBRARY_FOLDERS = ("lib", "lib64", "usr/lib", "usr/lib64", "usr/local/lib", "lib/*-linux-*", "usr/lib/*-linux-*")
 _PIECE_BYTES = 64 * 1024
 _PIECES = 64
-_ESCAPED = re.compile(r"\\([0-7]{3})")
 
 CgroupMode = Literal["v1", "v2", "hybrid"]
 
@@ -131,17 +131,8 @@ def parse_cgroups(mountinfo: str) -> Cgroups:
 
     Named hierarchies without a controller (`name=systemd`) make no v1: they are there in hybrid mode only.
     """
-    unified: list[str] = []
-    has_v1 = False
-    for line in mountinfo.splitlines():
-        before, dash, after = line.partition(" - ")
-        left, right = before.split(), after.split()
-        if not dash or len(left) < 5 or not right:
-            continue
-        if right[0] == "cgroup2":
-            unified.append(_ESCAPED.sub(lambda found: chr(int(found[1], 8)), left[4]))
-        elif right[0] == "cgroup":
-            has_v1 = True
+    unified = list(mount_points(mountinfo))
+    has_v1 = any(line.partition(" - ")[2].startswith("cgroup ") for line in mountinfo.splitlines())
     unified.sort(key=lambda path: (not path.startswith("/sys/fs/cgroup"), path))
     mode: CgroupMode | None = ("hybrid" if has_v1 else "v2") if unified else ("v1" if has_v1 else None)
     return Cgroups(mode=mode, cgroup2=unified[0] if unified else None)
