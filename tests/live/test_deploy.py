@@ -65,6 +65,12 @@ def test_every_file_lists_the_same_capabilities() -> None:
     assert tuple(re.findall(r"^\| `CAP_(\w+)` \|", page, re.M)) == CAPABILITIES
 
 
+def test_unit_is_started_again_whatever_ended_it() -> None:
+    """Status 1 counts as success, because alerts end so, and a fault does, too; only wrong options would end so again."""
+    assert set(unit()["SuccessExitStatus"].split()) == {"1", "3"}
+    assert (unit()["Restart"], unit()["RestartPreventExitStatus"]) == ("always", "2")
+
+
 def test_pod_has_no_more_than_it_needs() -> None:
     """Not privileged, no token, nothing writable of the host but its own state, and every volume is mounted."""
     (container,) = pod()["containers"]
