@@ -150,8 +150,16 @@ def test_capabilities_decide_the_sensor(tmp_path: Path, held: tuple[int, ...], c
 def test_what_loading_came_to_counts(tmp_path: Path) -> None:
     """All is there, and the kernel still refuses."""
     root = lay_out(tmp_path)
-    sensor = choose_sensor(read_kernel(root), read_permissions(root), QUIET, "the kernel refused the program")
-    assert (sensor.chosen, "the kernel refused the program" in sensor.why) == ("proc", True)
+    kernel, permissions = read_kernel(root), read_permissions(root)
+    refused = "the kernel refused the program"
+    for probed, chosen in (
+        ({"bpf": refused}, "proc"),
+        ({"bpf": refused, "proc": "another process namespace"}, "audit"),
+        ({"bpf": refused, "proc": "another process namespace", "audit": "no"}, "none"),
+    ):
+        sensor = choose_sensor(kernel, permissions, QUIET, probed)
+        assert (sensor.chosen, refused in sensor.why) == (chosen, True)
+    assert choose_sensor(read_kernel(tmp_path / "empty"), permissions, QUIET, {"bpf": None}).chosen == "bpf"
 
 
 def test_a_kubelet_leaves_traces(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from sensor_desk import SensorDesk
 
 from tidewaiter.edge import audit_sensor, bpf_sensor, proc_sensor, sensor
 from tidewaiter.edge.collector import Collector, Condition, Desk, Observation, Sight, State
-from tidewaiter.edge.sensor import FirstThatWorks, Way, sensors
+from tidewaiter.edge.sensor import FirstThatWorks, Way, probes, sensors
 
 ALL: tuple[Sight, ...] = ("execs", "connections", "names")
 
@@ -107,6 +107,7 @@ def test_automatic_goes_from_bpf_to_process_events_to_audit(monkeypatch: pytest.
     monkeypatch.setattr(proc_sensor, "probe", lambda: "no events")
     monkeypatch.setattr(audit_sensor, "probe", lambda: "no audit")
     said = {"auto": "no BTF; no events; no audit", "bpf": "no BTF", "proc": "no events", "audit": "no audit"}
+    assert probes() == {name: why for name, why in said.items() if name != "auto"}
     wanted: sensor.Wanted
     for wanted in ("auto", "bpf", "proc", "audit"):
         desk = SensorDesk()

@@ -66,7 +66,7 @@ def test_every_file_lists_the_same_capabilities() -> None:
 
 
 def test_unit_is_started_again_whatever_ended_it() -> None:
-    """Status 1 counts as success, because alerts end so, and a fault does, too; only wrong options would end so again."""
+    """Status 1 counts as success, because alerts end so, and so does a fault; wrong options would end alike again."""
     assert set(unit()["SuccessExitStatus"].split()) == {"1", "3"}
     assert (unit()["Restart"], unit()["RestartPreventExitStatus"]) == ("always", "2")
 

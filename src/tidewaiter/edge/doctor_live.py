@@ -10,7 +10,6 @@ from statistics import median
 
 import msgspec
 
-from tidewaiter.edge import bpf_sensor
 from tidewaiter.edge.collector import Collector, Condition, Observation
 from tidewaiter.edge.containerd_watch import ContainerdCollector
 from tidewaiter.edge.docker_watch import DockerCollector
@@ -23,7 +22,7 @@ from tidewaiter.edge.host_audit import ask_audit
 from tidewaiter.edge.host_sensor import choose_sensor
 from tidewaiter.edge.host_sockets import ask_sockets
 from tidewaiter.edge.read import decode
-from tidewaiter.edge.sensor import sensors
+from tidewaiter.edge.sensor import probes, sensors
 from tidewaiter.event import Tick, Where
 from tidewaiter.sources import RecordError, sources
 
@@ -45,7 +44,7 @@ def look(root: Path = _ROOT) -> Host:
         audit=audit,
         kubelet=has_kubelet(root),
         sockets=ask_sockets(),
-        sensor=choose_sensor(kernel, permissions, audit, bpf_sensor.probe()),
+        sensor=choose_sensor(kernel, permissions, audit, probes()),
     )
 
 

@@ -46,7 +46,7 @@ class Kernel(msgspec.Struct, frozen=True, kw_only=True):
     proc_connector: bool
     conntrack: bool
     conntrack_events: bool | None
-    """Whether conntrack tells of new connections; None: conntrack is not loaded, or too old to say."""
+    """Whether conntrack tells of new connections; None: it is not loaded, or the kernel is built without."""
     audit: bool
 
 

@@ -3,6 +3,8 @@
 The order is that of `watch --sensor auto`: BPF, the proc connector with conntrack, audit, none.
 """
 
+from collections.abc import Mapping
+
 from tidewaiter.edge.host import Audit, Kernel, Permissions, Sensor
 
 _BPF_SINCE = (5, 8)
@@ -33,20 +35,27 @@ def bpf_problems(kernel: Kernel, permissions: Permissions) -> list[tuple[str, st
     return found
 
 
-def choose_sensor(kernel: Kernel, permissions: Permissions, audit: Audit, probed: str | None = None) -> Sensor:
-    """The best sensor that can be used. `probed`: what loading BPF here came to, where it was tried and failed."""
+def choose_sensor(
+    kernel: Kernel, permissions: Permissions, audit: Audit, probed: Mapping[str, str | None] | None = None
+) -> Sensor:
+    """The best that can be used. `probed`: what the sensors say themselves (`sensor.probes`); that goes first."""
+    said = probed or {}
+
+    def is_usable(name: str, is_offered: bool) -> bool:
+        return said[name] is None if name in said else is_offered
+
     held = set(permissions.capabilities)
     problems = bpf_problems(kernel, permissions)
-    if not problems and probed is None:
+    if is_usable("bpf", not problems):
         return Sensor(chosen="bpf", why="BTF, libbpf.so.1 and the capabilities for BPF are there", mend=None)
     # What the sensor itself says holds its own cure.
-    problem = ", ".join(told for told, _ in problems) or probed
+    problem = ", ".join(told for told, _ in problems) or said.get("bpf")
     mend = "; ".join(cure for _, cure in problems) or None
-    if kernel.proc_connector and "net_admin" in held:
+    if is_usable("proc", kernel.proc_connector and "net_admin" in held):
         flows = "connections by conntrack" if sees_conntrack(kernel, permissions) else "no connections"
         why = f"no BPF: {problem}; the proc connector tells of processes, {flows}"
         return Sensor(chosen="proc", why=why, mend=mend)
-    if kernel.audit and "audit_read" in held:
+    if is_usable("audit", kernel.audit and "audit_read" in held):
         rule = "" if audit.execve_rule else ", once a rule for execve is there"
         return Sensor(chosen="audit", why=f"no BPF: {problem}; audit tells of processes{rule}", mend=mend)
     return Sensor(chosen="none", why=f"{problem}; nor may the proc connector or audit be read", mend=mend)
@@ -54,7 +63,7 @@ def choose_sensor(kernel: Kernel, permissions: Permissions, audit: Audit, probed
 
 def sees_conntrack(kernel: Kernel, permissions: Permissions) -> bool:
     """Whether conntrack tells of new connections here."""
-    return kernel.conntrack and kernel.conntrack_events is not False and "net_admin" in permissions.capabilities
+    return kernel.conntrack and kernel.conntrack_events is True and "net_admin" in permissions.capabilities
 
 
 def kernel_version(release: str | None) -> tuple[int, int] | None:

@@ -31,12 +31,21 @@ def sensors(wanted: Wanted) -> list[Collector]:
     """The collectors for what was asked for. What keeps a sensor from working is told as its condition."""
     if wanted == "none":
         return [_Nobody()]
-    ways = {
+    ways = _ways()
+    return [FirstThatWorks(list(ways.values()) if wanted == "auto" else [ways[wanted]])]
+
+
+def probes() -> dict[str, str | None]:
+    """Each sensor, the best first -> None where it can be used here, else one sentence why not."""
+    return {name: way.probe() for name, way in _ways().items()}
+
+
+def _ways() -> dict[str, Way]:
+    return {
         "bpf": Way(bpf_sensor.probe, bpf_sensor.BpfSensor),
         "proc": Way(proc_sensor.probe, proc_sensor.ProcSensor, Conntrack),
         "audit": Way(audit_sensor.probe, audit_sensor.AuditSensor, Conntrack),
     }
-    return [FirstThatWorks(list(ways.values()) if wanted == "auto" else [ways[wanted]])]
 
 
 class FirstThatWorks:
