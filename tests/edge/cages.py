@@ -4,21 +4,17 @@ import os
 import secrets
 import shutil
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import msgspec
 import pytest
+from desks import SensorDesk, collecting
 
 from tidewaiter.edge.bpf_sensor import BpfSensor, probe
-from tidewaiter.edge.collector import Condition, Observation
-from tidewaiter.sources._sensor_record import ExecRecord, FlowRecord, SensorRecord
 
 _SECONDS = 20
-_DECODE = msgspec.json.Decoder(SensorRecord).decode
 _HIERARCHIES = ("/sys/fs/cgroup/pids", "/sys/fs/cgroup", "/sys/fs/cgroup/unified")
 
 
@@ -43,55 +39,13 @@ def eventually(is_so: Callable[[], bool], what: str) -> None:
         time.sleep(0.005)
 
 
-class Listener:
-    """A desk that keeps what is handed in."""
-
-    def __init__(self) -> None:
-        self.stopped = threading.Event()
-        self.records: list[SensorRecord] = []
-        self.conditions: list[Condition] = []
-        self.lost = 0
-
-    def observe(self, observation: Observation) -> None:
-        assert observation.source == "sensor"
-        self.records.append(_DECODE(observation.record))
-
-    def tell(self, condition: Condition) -> None:
-        self.conditions.append(condition)
-
-    def lose(self, source: str, count: int) -> None:
-        assert source == "sensor"
-        self.lost += count
-
-    def execs(self, cage: "Cage") -> list[ExecRecord]:
-        """What was executed in a cage."""
-        return [
-            record
-            for record in self.records
-            if isinstance(record, ExecRecord) and record.container is not None and record.container.id == cage.id
-        ]
-
-    def flows(self, cage: "Cage") -> list[FlowRecord]:
-        """Where a cage connected to."""
-        return [
-            record
-            for record in self.records
-            if isinstance(record, FlowRecord) and record.container is not None and record.container.id == cage.id
-        ]
-
-
 @contextmanager
-def listening(sensor: BpfSensor) -> Iterator[Listener]:
+def listening(sensor: BpfSensor) -> Iterator[SensorDesk]:
     """The sensor, running; it has ended when the context does."""
-    listener = Listener()
-    thread = threading.Thread(target=sensor.run, args=(listener,))
-    thread.start()
-    try:
-        eventually(lambda: any(told.state != "starting" for told in listener.conditions), "the sensor is ready")
-        yield listener
-    finally:
-        listener.stopped.set()
-        thread.join()
+    desk = SensorDesk()
+    with collecting(sensor, desk):
+        desk.wait(lambda: any(told.state != "starting" for told in desk.conditions))
+        yield desk
 
 
 class Cage:

@@ -1,8 +1,7 @@
 """Makes what the tests of the live Docker collector share: images that run, a desk that waits, a shop of images."""
 
 import tarfile
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -10,15 +9,15 @@ from typing import Any
 import msgspec
 import pytest
 from daemons import run
+from desks import PATIENCE_SECONDS, Noting, collecting
 from images import Image, docker_v12, encode, sha256, tar, tar_members
 
 from tidewaiter.edge import docker_inspected, docker_watch
-from tidewaiter.edge.collector import Condition, Observation
+from tidewaiter.edge.collector import Condition
 from tidewaiter.edge.docker_watch import DockerCollector
 from tidewaiter.event import Event, Where
 from tidewaiter.sources import sources
 
-_WAIT_SECONDS = 60
 BUSYBOX = Path("/bin/busybox")
 
 
@@ -54,38 +53,8 @@ def publish(image: Image, folder: Path) -> None:
     run(*command, f"docker-archive:{archive(image, folder)}", f"docker://{image.names[0]}")
 
 
-class Desk:
-    """A desk that keeps what is handed in, and on which one can wait."""
-
-    def __init__(self) -> None:
-        self.stopped = threading.Event()
-        self.observed: list[Observation] = []
-        self.conditions: list[Condition] = []
-        self.lost: dict[str, int] = {}
-        self._changed = threading.Condition()
-
-    def observe(self, observation: Observation) -> None:
-        """As `collector.Desk`."""
-        with self._changed:
-            self.observed.append(observation)
-            self._changed.notify_all()
-
-    def tell(self, condition: Condition) -> None:
-        """As `collector.Desk`."""
-        with self._changed:
-            self.conditions.append(condition)
-            self._changed.notify_all()
-
-    def lose(self, source: str, count: int) -> None:
-        """As `collector.Desk`."""
-        with self._changed:
-            self.lost[source] = self.lost.get(source, 0) + count
-            self._changed.notify_all()
-
-    def wait(self, until: Callable[[], bool]) -> None:
-        """Wait until something holds; the test fails where that never comes."""
-        with self._changed:
-            assert self._changed.wait_for(until, _WAIT_SECONDS), (self.conditions, self.records()[-5:])
+class Desk(Noting):
+    """A desk for what a Docker or a Podman tells."""
 
     def wait_state(self, state: str, count: int = 1) -> Condition:
         """Wait until a state was told so many times; the last of them."""
@@ -122,7 +91,7 @@ class Desk:
 
 @contextmanager
 def watching(
-    socket: str, name: str = "docker", patience_s: float = _WAIT_SECONDS, watched_ns: int | None = None
+    socket: str, name: str = "docker", patience_s: float = PATIENCE_SECONDS, watched_ns: int | None = None
 ) -> Iterator[Desk]:
     """A collector at work, which ends by itself once the run ends.
 
@@ -130,17 +99,11 @@ def watching(
     """
     desk = Desk()
     collector = DockerCollector(socket, name, watched_ns)
-    thread = threading.Thread(target=collector.run, args=(desk,))
-    try:
-        with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(docker_watch, "_PATIENCE_S", patience_s)
-            patched.setattr(docker_inspected, "_FRESH_NS", 30 * 10**9)
-            thread.start()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(docker_watch, "_PATIENCE_S", patience_s)
+        patched.setattr(docker_inspected, "_FRESH_NS", 30 * 10**9)
+        with collecting(collector, desk):
             yield desk
-    finally:
-        desk.stopped.set()
-        thread.join(_WAIT_SECONDS)
-        assert not thread.is_alive()
 
 
 def member(record: bytes, *path: str) -> Any:

@@ -2,15 +2,15 @@
 
 import json
 import tarfile
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from daemons import run
+from desks import Noting, collecting
 from images import Image, encode, image, lay_out, oci_index_layout, oci_layout, sha256, tar_members
 
 from made_events import AN0691, Hunted, finished
@@ -20,46 +20,26 @@ from tidewaiter.event import ProcessExec, Where
 from tidewaiter.policy import DEFAULT_POLICY, TrustPolicy
 from tidewaiter.sources import containerd_events
 
-_WAIT_SECONDS = 30
 _BUSYBOX = Path("/bin/busybox")
 
 
-class Noted:
-    """A desk that notes what is handed in, and when."""
+class Noted(Noting):
+    """A desk that notes, besides, when each record came."""
 
     def __init__(self) -> None:
-        self.stopped = threading.Event()
+        super().__init__()
         self.records: list[tuple[dict[str, Any], int]] = []
-        self.conditions: list[Condition] = []
-        self.lost = 0
-        self._news = threading.Condition()
 
     def observe(self, observation: Observation) -> None:
         """Note one record."""
         now_ns = time.time_ns()
         with self._news:
             self.records.append((json.loads(observation.record), now_ns))
-            self._news.notify_all()
-
-    def tell(self, condition: Condition) -> None:
-        """Note how the collector is."""
-        with self._news:
-            self.conditions.append(condition)
-            self._news.notify_all()
-
-    def lose(self, source: str, count: int) -> None:
-        """Note what was lost."""
-        self.lost += count
-
-    def until(self, is_so: Callable[[], Any]) -> Any:
-        """Wait until something has been noted, and give it back."""
-        with self._news:
-            assert self._news.wait_for(is_so, _WAIT_SECONDS), (self.conditions, self.told()[-20:])
-            return is_so()
+            super().observe(observation)
 
     def until_topic(self, topic: str, **members: str) -> dict[str, Any]:
         """Wait for the first record of a topic whose event has these members."""
-        found: dict[str, Any] = self.until(
+        found: dict[str, Any] = self.wait(
             lambda: next(
                 (r for r, _ in self.records if r["topic"] == topic and members.items() <= r["event"].items()), {}
             )
@@ -68,7 +48,7 @@ class Noted:
 
     def until_state(self, *states: str) -> Condition:
         """Wait until these states were told one after the other, in the end the last of them."""
-        self.until(lambda: tuple(told.state for told in self.conditions[-len(states) :]) == states)
+        self.wait(lambda: tuple(told.state for told in self.conditions[-len(states) :]) == states)
         return self.conditions[-1]
 
     def told(self) -> list[str]:
@@ -77,17 +57,11 @@ class Noted:
 
 
 @contextmanager
-def collecting(collector: Collector) -> Iterator[Noted]:
-    """A collector that runs until the context ends, and then ends soon."""
+def watching(collector: Collector) -> Iterator[Noted]:
+    """A collector that runs until the context ends."""
     noted = Noted()
-    thread = threading.Thread(target=collector.run, args=(noted,))
-    thread.start()
-    try:
+    with collecting(collector, noted):
         yield noted
-    finally:
-        noted.stopped.set()
-        thread.join(_WAIT_SECONDS)
-        assert not thread.is_alive()
 
 
 @contextmanager

@@ -9,9 +9,10 @@ from contextlib import contextmanager
 
 import pytest
 from daemons import needed, run
+from desks import SensorDesk
 from hypothesis import given
 from hypothesis import strategies as st
-from sensor_desk import SensorDesk, container_cgroup, made_id, needs_root, running
+from sensor_places import container_cgroup, made_id, needs_root, running
 
 from tidewaiter.edge import audit_sensor
 from tidewaiter.edge.audit_sensor import AuditSensor, missing_rule, probe
@@ -226,9 +227,9 @@ def test_real_audit_records_are_told_where_they_were() -> None:
     )
     with container_cgroup(name) as procs, audited(), running(AuditSensor(), desk):
         subprocess.run([sys.executable, "-c", code, str(LOGIN), str(procs), script], check=True)  # noqa: S603
-        desk.wait(lambda: len(desk.execs(name)) >= 101 or desk.lost > 0)
+        desk.wait(lambda: len(desk.execs(name)) >= 101 or desk.lost["sensor"] > 0)
     known = [record for record in desk.execs(name) if record.args[:1] == ["/bin/true"]]
-    if desk.lost == 0:
+    if desk.lost["sensor"] == 0:
         assert [record.args[1] for record in known] == [f"arg{number}" for number in range(100)]
     assert {record.uid for record in known} == {0}
     condition = desk.conditions[0]

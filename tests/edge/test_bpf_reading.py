@@ -6,7 +6,7 @@ import threading
 from collections.abc import Sequence
 
 import msgspec
-from cages import Listener
+from desks import SensorDesk
 from hypothesis import given
 from hypothesis import strategies as st
 from test_bpf_events import exec_record
@@ -61,10 +61,10 @@ class Kernel(BpfObject):
         return self.lost
 
 
-def told(*records: bytes, kernel: Kernel | None = None, standing: Sequence[str] = ()) -> tuple[Listener, Kernel]:
+def told(*records: bytes, kernel: Kernel | None = None) -> tuple[SensorDesk, Kernel]:
     """What is handed in for records."""
-    kernel, listener = kernel or Kernel(), Listener()
-    reading = Reading(listener, kernel, DnsNames(), standing)
+    kernel, listener = kernel or Kernel(), SensorDesk()
+    reading = Reading(listener, kernel, DnsNames())
     kernel.made.records = list(records)
     reading.take()
     return listener, kernel
@@ -79,7 +79,7 @@ def place(unified: str, pids: str, key: bytes = PLACE, flags: int = 0) -> bytes:
     return struct.pack("=IIQ", events.CGROUP, flags, 5) + key + sizes + names[0] + names[1]
 
 
-def execs(listener: Listener) -> list[ExecRecord]:
+def execs(listener: SensorDesk) -> list[ExecRecord]:
     """The executions among what was handed in."""
     return [record for record in listener.records if isinstance(record, ExecRecord)]
 
@@ -122,7 +122,7 @@ def test_nobody_passes_for_a_container_that_stands_elsewhere() -> None:
 def test_the_host_is_told_apart() -> None:
     """The kernel hears it; what came before it heard is no loss."""
     listener, kernel = told(place("/user.slice/session-1.scope", "/user.slice"), exec_record(b"a\0"))
-    assert (listener.records, listener.lost, kernel.verdicts) == ([], 0, {PLACE: HOST})
+    assert (listener.records, listener.lost["sensor"], kernel.verdicts) == ([], 0, {PLACE: HOST})
 
 
 def test_what_is_too_deep_to_tell_is_no_host() -> None:
@@ -137,12 +137,12 @@ def test_losses_are_counted_once() -> None:
     kernel = Kernel()
     kernel.lost = 5
     listener, _ = told(b"", b"\2\0\0\0", exec_record(b"a\0"), kernel=kernel)
-    assert listener.lost == 8
-    listener, kernel = Listener(), Kernel()
+    assert listener.lost["sensor"] == 8
+    listener, kernel = SensorDesk(), Kernel()
     reading = Reading(listener, kernel, DnsNames())
     for kernel.lost in (2, 2, 3):
         reading.take()
-    assert listener.lost == 3
+    assert listener.lost["sensor"] == 3
 
 
 def test_places_are_bounded() -> None:
@@ -173,13 +173,13 @@ def test_only_the_hosts_runtime_is_left_out() -> None:
 def test_any_bytes_are_read_or_counted(records: list[bytes]) -> None:
     """Nothing is raised, and nothing that can be encoded comes out broken."""
     listener, _ = told(place(f"/docker/{ID}", ""), *records)
-    assert listener.lost <= len(records)
+    assert listener.lost["sensor"] <= len(records)
     assert msgspec.json.encode(listener.records)
 
 
 def test_the_run_ends_when_the_desk_is_stopped() -> None:
     """And hands in what is still there."""
-    listener, kernel = Listener(), Kernel()
+    listener, kernel = SensorDesk(), Kernel()
     kernel.made.records = [place(f"/docker/{ID}", ""), exec_record(b"a\0")]
     listener.stopped = threading.Event()
     listener.stopped.set()

@@ -7,7 +7,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from cages import Cage, Listener, bpf_needed, cage, eventually, listening, program
+from cages import Cage, bpf_needed, cage, eventually, listening, program
+from desks import SensorDesk
 
 from tidewaiter.edge._bpf_reading import Reading
 from tidewaiter.edge.bpf_sensor import BpfSensor, attached
@@ -19,41 +20,41 @@ pytestmark = pytest.mark.e2e
 
 
 @pytest.fixture(scope="module")
-def heard() -> Iterator[Listener]:
+def heard() -> Iterator[SensorDesk]:
     """One sensor for all tests: others' records do not disturb, since each test has a cage of its own."""
     bpf_needed()
     with listening(BpfSensor()) as listener:
         yield listener
 
 
-def last(heard: Listener, caged: Cage, *args: str) -> ExecRecord:
+def last(heard: SensorDesk, caged: Cage, *args: str) -> ExecRecord:
     """The execution with these arguments, as soon as it has been told."""
 
     def found() -> list[ExecRecord]:
-        return [told for told in heard.execs(caged) if told.args == list(args)]
+        return [told for told in heard.execs(caged.id) if told.args == list(args)]
 
     eventually(lambda: bool(found()), f"{args} is told")
     return found()[-1]
 
 
-def test_every_execution_is_told_once(heard: Listener) -> None:
+def test_every_execution_is_told_once(heard: SensorDesk) -> None:
     """A thousand of them, none twice, none lost, in their order."""
-    lost = heard.lost
+    lost = heard.lost["sensor"]
     with cage() as caged:
         caged.run("/bin/sh", "-c", "i=0; while [ $i -lt 1000 ]; do i=$((i+1)); /bin/true $i; done; /bin/true end")
         last(heard, caged, "/bin/true", "end")
-        told = heard.execs(caged)
+        told = heard.execs(caged.id)
     assert [record.args[1] for record in told if record.args[0] == "/bin/true"] == [
         *(str(number) for number in range(1, 1001)),
         "end",
     ]
     times = [record.time_ns for record in told]
     assert times == sorted(times)
-    assert heard.lost == lost
+    assert heard.lost["sensor"] == lost
 
 
 @pytest.mark.parametrize("version", [1, 2])
-def test_containers_of_either_cgroup_version_are_known(heard: Listener, version: int) -> None:
+def test_containers_of_either_cgroup_version_are_known(heard: SensorDesk, version: int) -> None:
     """The id and the runtime come from the path."""
     with cage(version) as caged:
         caged.run("/bin/true", "here")
@@ -63,7 +64,7 @@ def test_containers_of_either_cgroup_version_are_known(heard: Listener, version:
     assert told.sensor == "bpf"
 
 
-def test_arguments_are_told_as_they_are(heard: Listener) -> None:
+def test_arguments_are_told_as_they_are(heard: SensorDesk) -> None:
     """Empty ones, line feeds, what is no UTF-8, and of very many the first 4 KiB."""
     with cage() as caged:
         caged.run("/bin/true", "", "a\nb", "é", "end")
@@ -72,17 +73,17 @@ def test_arguments_are_told_as_they_are(heard: Listener) -> None:
         last(heard, caged, "/bin/true", "��")
         caged.run("/bin/true", "x" * 10_000)
         last(heard, caged, "/bin/true", "x" * (4096 - len("/bin/true\0")))
-        told = heard.execs(caged)
+        told = heard.execs(caged.id)
     assert [record.is_args_cut for record in told] == [False, False, True]
 
 
-def test_who_ran_it_is_told(heard: Listener) -> None:
+def test_who_ran_it_is_told(heard: SensorDesk) -> None:
     """Process, parent, the file that the parent runs, user."""
     shell = os.path.realpath("/bin/sh")
     with cage() as caged:
         caged.run("/bin/sh", "-c", "/bin/true child; exit 0")
         child = last(heard, caged, "/bin/true", "child")
-        parent = heard.execs(caged)[0]
+        parent = heard.execs(caged.id)[0]
         caged.run(program("setpriv"), "--reuid", "4242", "/bin/true", "other")
         other = last(heard, caged, "/bin/true", "other")
     assert (child.parent_pid, child.parent_exe, child.uid) == (parent.pid, shell, 0)
@@ -90,7 +91,7 @@ def test_who_ran_it_is_told(heard: Listener) -> None:
     assert other.uid == 4242
 
 
-def test_what_runs_is_told_whatever_it_was_called(heard: Listener, tmp_path: Path) -> None:
+def test_what_runs_is_told_whatever_it_was_called(heard: SensorDesk, tmp_path: Path) -> None:
     """Links are followed, relative names are made absolute, a script's interpreter is told with the script."""
     (tmp_path / "innocent").symlink_to("/bin/true")
     script = tmp_path / "script"
@@ -109,7 +110,7 @@ def test_what_runs_is_told_whatever_it_was_called(heard: Listener, tmp_path: Pat
         assert last(heard, caged, str(deep / "program"), "3").exe == str(deep / "program")
 
 
-def test_chroot_hides_nothing(heard: Listener, tmp_path: Path) -> None:
+def test_chroot_hides_nothing(heard: SensorDesk, tmp_path: Path) -> None:
     """Paths are those of the mount namespace."""
     busybox = program("busybox")
     (tmp_path / "busybox").write_bytes(Path(busybox).read_bytes())
@@ -119,7 +120,7 @@ def test_chroot_hides_nothing(heard: Listener, tmp_path: Path) -> None:
         assert last(heard, caged, "/busybox", "true").exe == str(tmp_path / "busybox")
 
 
-def test_files_that_no_layer_holds_are_told_from_those_of_the_image(heard: Listener, tmp_path: Path) -> None:
+def test_files_that_no_layer_holds_are_told_from_those_of_the_image(heard: SensorDesk, tmp_path: Path) -> None:
     """On overlayfs the upper layer, on tmpfs everything, and what has no name; elsewhere it is not known."""
     for folder in ("lower", "upper", "work", "root", "tmpfs"):
         (tmp_path / folder).mkdir()
@@ -144,7 +145,7 @@ def test_files_that_no_layer_holds_are_told_from_those_of_the_image(heard: Liste
         assert last(heard, caged, "lower/old", "plain").is_upper_layer is None
 
 
-def test_programs_without_a_name_are_told(heard: Listener) -> None:
+def test_programs_without_a_name_are_told(heard: SensorDesk) -> None:
     """A memfd, and a file that is deleted while a descriptor holds it."""
     code = """if 1:
         import os, sys
@@ -157,7 +158,7 @@ def test_programs_without_a_name_are_told(heard: Listener) -> None:
     assert (told.exe, told.is_upper_layer) == ("/memfd:harmless", True)
 
 
-def test_the_host_is_not_told_of(heard: Listener) -> None:
+def test_the_host_is_not_told_of(heard: SensorDesk) -> None:
     """What runs outside of containers makes no record."""
     with cage() as caged:
         subprocess.run(["/bin/true", caged.id], check=True)  # noqa: S603 - a program of the system
@@ -166,7 +167,7 @@ def test_the_host_is_not_told_of(heard: Listener) -> None:
     assert not [told for told in heard.records if isinstance(told, ExecRecord) and caged.id in told.args]
 
 
-def test_cgroups_inside_a_container_are_the_containers(heard: Listener) -> None:
+def test_cgroups_inside_a_container_are_the_containers(heard: SensorDesk) -> None:
     """However deep; where the path is too long to tell, what happens there is told without a container."""
     with cage() as caged:
         for depth, name in ((3, "shallow"), (40, "deep")):
@@ -183,7 +184,7 @@ def test_cgroups_inside_a_container_are_the_containers(heard: Listener) -> None:
     assert deep()[0].container is None
 
 
-def test_a_runtime_that_starts_the_container_is_no_behaviour_of_it(heard: Listener, tmp_path: Path) -> None:
+def test_a_runtime_that_starts_the_container_is_no_behaviour_of_it(heard: SensorDesk, tmp_path: Path) -> None:
     """runc executes itself in the container's cgroup; only what the container runs is told."""
     runc = program("runc")
     root = tmp_path / "rootfs"
@@ -203,11 +204,11 @@ def test_a_runtime_that_starts_the_container_is_no_behaviour_of_it(heard: Listen
             stdin=subprocess.DEVNULL,
         )
         last(heard, caged, "/busybox", "true", "inside")
-        assert [told.args for told in heard.execs(caged)] == [["/busybox", "true", "inside"]]
+        assert [told.args for told in heard.execs(caged.id)] == [["/busybox", "true", "inside"]]
         caged.folder.mkdir(exist_ok=True)  # runc has removed it
 
 
-def test_the_runtimes_own_copy_is_left_out_and_others_are_not(heard: Listener, tmp_path: Path) -> None:
+def test_the_runtimes_own_copy_is_left_out_and_others_are_not(heard: SensorDesk, tmp_path: Path) -> None:
     """A child of the host's runc, put into the container's cgroup, that executes itself; and one of another program."""
     with cage() as caged:
         for name in ("runc", "other"):
@@ -218,10 +219,10 @@ def test_the_runtimes_own_copy_is_left_out_and_others_are_not(heard: Listener, t
                 check=True,
             )
         assert last(heard, caged, "/bin/true", "init").parent_exe == str(tmp_path / "other")
-        assert len(heard.execs(caged)) == 1
+        assert len(heard.execs(caged.id)) == 1
 
 
-def test_nobody_inside_can_look_like_the_runtime(heard: Listener, tmp_path: Path) -> None:
+def test_nobody_inside_can_look_like_the_runtime(heard: SensorDesk, tmp_path: Path) -> None:
     """A parent called runc, a cgroup of its own for the child, the arguments: all that an attacker can choose."""
     fake = tmp_path / "runc"
     fake.write_bytes(Path(os.path.realpath("/bin/sh")).read_bytes())
@@ -243,13 +244,13 @@ def test_what_does_not_fit_into_the_ring_is_counted() -> None:
             pytest.skip("no root of cgroup version 2")
         until_end.callback(os.close, root)
         loaded = until_end.enter_context(attached(root, 32768))
-        listener = Listener()
+        listener = SensorDesk()
         reading = Reading(listener, loaded, DnsNames())
         caged.run("/bin/sh", "-c", "i=0; while [ $i -lt 400 ]; do i=$((i+1)); /bin/true $i; done")
         while reading.take():
             pass
-    assert 0 < len(listener.execs(caged)) < 401
-    assert len(listener.execs(caged)) + listener.lost >= 401
+    assert 0 < len(listener.execs(caged.id)) < 401
+    assert len(listener.execs(caged.id)) + listener.lost["sensor"] >= 401
 
 
 def test_nothing_stays_in_the_kernel() -> None:

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
-from cages import Cage, Listener, bpf_needed, cage, eventually, listening, program
+from cages import Cage, bpf_needed, cage, eventually, listening, program
+from desks import SensorDesk
 
 from tidewaiter.edge.bpf_sensor import BpfSensor
 from tidewaiter.sources._sensor_record import FlowRecord
@@ -32,18 +33,18 @@ attempt(socket.socket(), ("198.51.100.1", 65001))  # without a route: told last,
 
 
 @pytest.fixture(scope="module")
-def heard() -> Iterator[Listener]:
+def heard() -> Iterator[SensorDesk]:
     """One sensor for all tests."""
     bpf_needed()
     with listening(BpfSensor()) as listener:
         yield listener
 
 
-def flows(heard: Listener, caged: Cage, code: str) -> list[FlowRecord]:
+def flows(heard: SensorDesk, caged: Cage, code: str) -> list[FlowRecord]:
     """What is told of a Python program in a new network namespace that has nothing but loopback."""
     run(caged, code + _LAST)
-    eventually(lambda: any(told.dst_port == 65001 for told in heard.flows(caged)), "the last connection is told")
-    return [told for told in heard.flows(caged) if told.dst_port != 65001]
+    eventually(lambda: any(told.dst_port == 65001 for told in heard.flows(caged.id)), "the last connection is told")
+    return [told for told in heard.flows(caged.id) if told.dst_port != 65001]
 
 
 def run(caged: Cage, code: str) -> None:
@@ -58,7 +59,7 @@ def shown(told: list[FlowRecord]) -> list[tuple[str, str, int | None, bool]]:
     return [(flow.protocol, flow.dst_ip, flow.dst_port, flow.is_refused) for flow in told]
 
 
-def test_connections_are_told_with_their_outcome(heard: Listener) -> None:
+def test_connections_are_told_with_their_outcome(heard: SensorDesk) -> None:
     """Accepted, refused, without a route: TCP over both versions of IP, and one mapped into the other."""
     with cage() as caged:
         told = flows(
@@ -95,7 +96,7 @@ for family, address, port in (
     assert all(flow.exe is not None and "python" in flow.exe and flow.pid for flow in told)
 
 
-def test_connections_that_nobody_waits_for_are_told(heard: Listener) -> None:
+def test_connections_that_nobody_waits_for_are_told(heard: SensorDesk) -> None:
     """Non-blocking ones, and those whose first data goes with the SYN (TCP Fast Open)."""
     with cage() as caged:
         told = flows(
@@ -123,7 +124,7 @@ later.send(b"data")
     assert len(told) == 4
 
 
-def test_datagrams_are_told_once_for_each_socket_and_address(heard: Listener) -> None:
+def test_datagrams_are_told_once_for_each_socket_and_address(heard: SensorDesk) -> None:
     """With an address and on a connected socket, over both versions of IP; a thousand of them are one."""
     with cage() as caged:
         told = flows(
@@ -164,13 +165,13 @@ for port in (1021, 1022):
     )
 
 
-def test_a_datagram_socket_that_sends_nothing_is_nothing(heard: Listener) -> None:
+def test_a_datagram_socket_that_sends_nothing_is_nothing(heard: SensorDesk) -> None:
     """The C library connects such sockets to sort the addresses of a name."""
     with cage() as caged:
         assert flows(heard, caged, 'socket.socket(AF_INET, SOCK_DGRAM).connect(("127.0.0.1", 65535))') == []
 
 
-def test_no_address_is_the_own_machine(heard: Listener) -> None:
+def test_no_address_is_the_own_machine(heard: SensorDesk) -> None:
     """connect() to 0.0.0.0 reaches loopback."""
     with cage() as caged:
         told = flows(
@@ -179,9 +180,9 @@ def test_no_address_is_the_own_machine(heard: Listener) -> None:
     assert sorted(shown(told)) == [("tcp", "127.0.0.1", 9, True), ("tcp", "::1", 9, True)]
 
 
-def test_five_hundred_connections_are_all_told(heard: Listener) -> None:
+def test_five_hundred_connections_are_all_told(heard: SensorDesk) -> None:
     """TCP and UDP, both versions of IP."""
-    lost = heard.lost
+    lost = heard.lost["sensor"]
     with cage() as caged:
         told = flows(
             heard,
@@ -196,12 +197,12 @@ for number in range(125):
 """,
         )
     assert len(told) == 500
-    assert heard.lost == lost
+    assert heard.lost["sensor"] == lost
     assert not any(flow.is_refused for flow in told)
     assert len({(flow.dst_ip, flow.dst_port) for flow in told if flow.protocol == "udp"}) == 250
 
 
-def test_addresses_have_the_names_that_dns_gave(heard: Listener) -> None:
+def test_addresses_have_the_names_that_dns_gave(heard: SensorDesk) -> None:
     """Over UDP and over TCP, from a server inside the network namespace."""
     code = """
 def message(query, name, address):
@@ -234,9 +235,9 @@ for address in ("203.0.113.7", "203.0.113.8", "203.0.113.9"):
     assert names == {"203.0.113.7": "pool.example.com", "203.0.113.8": "tcp.example.com", "203.0.113.9": None}
 
 
-def test_a_flood_is_cut_off_and_counted(heard: Listener) -> None:
+def test_a_flood_is_cut_off_and_counted(heard: SensorDesk) -> None:
     """One container cannot fill the ring and so hide the others."""
-    before = heard.lost
+    before = heard.lost["sensor"]
     with cage() as caged:
         run(
             caged,
@@ -246,5 +247,5 @@ for number in range(60000):
     made.sendto(b"x", ("127.%d.%d.1" % (number >> 8, number & 255), 1234))
 """,
         )
-        eventually(lambda: len(heard.flows(caged)) + heard.lost - before >= 60000, "all are told or counted")
-        assert len(heard.flows(caged)) < 60000
+        heard.wait(lambda: len(heard.flows(caged.id)) + heard.lost["sensor"] - before >= 60000)
+        assert len(heard.flows(caged.id)) < 60000

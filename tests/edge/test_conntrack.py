@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 from daemons import needed, run
+from desks import SensorDesk
 from hypothesis import given
 from hypothesis import strategies as st
-from sensor_desk import SensorDesk, needs_root, running
+from sensor_places import needs_root, running
 
 from tidewaiter.edge import conntrack
 from tidewaiter.edge.collector import Desk

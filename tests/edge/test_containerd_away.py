@@ -10,7 +10,7 @@ import grpc
 import pytest
 from daemons import containerd, needed, run
 from images import oci_layout, tar
-from running import Noted, collecting, ended, judged, runnable
+from running import Noted, ended, judged, runnable, watching
 
 from tidewaiter.edge.collector import Condition
 from tidewaiter.edge.containerd_watch import ContainerdCollector
@@ -18,7 +18,7 @@ from tidewaiter.edge.containerd_watch import ContainerdCollector
 
 def first_wait(address: str) -> Condition:
     """What is said of an address at which there is no containerd."""
-    with collecting(ContainerdCollector(address)) as noted:
+    with watching(ContainerdCollector(address)) as noted:
         return noted.until_state("starting", "waiting")
 
 
@@ -95,7 +95,7 @@ def test_containerd_that_is_started_anew(tmp_path: Path) -> None:
     made = runnable("lasting")
     archive.write_bytes(tar(oci_layout(made, ref="1")))
     address = str(tmp_path / "containerd.sock")
-    with collecting(ContainerdCollector(address)) as noted:
+    with watching(ContainerdCollector(address)) as noted:
         with containerd(tmp_path):
             noted.until_state("ready")
             run("ctr", "--address", address, "images", "import", "--base-name", "docker.io/library/it", str(archive))

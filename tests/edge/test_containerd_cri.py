@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from daemons import docker_registry, needed
 from kubelet import Kubelet, kubelet
-from running import Noted, collecting, judged, push, runnable
+from running import Noted, judged, push, runnable, watching
 
 from tidewaiter.alert import Alert
 from tidewaiter.edge.containerd_watch import ContainerdCollector
@@ -53,7 +53,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
         push(folder, pause, runnable("pause"))
         with (
             kubelet(folder, pause) as (address, asking),
-            collecting(ContainerdCollector(address)) as noted,
+            watching(ContainerdCollector(address)) as noted,
         ):
             noted.until_state("ready")
             yield Node(folder, address, registry, asking, noted)
@@ -102,7 +102,7 @@ def test_privileged_pod_that_was_there_before(node: Node) -> None:
     push(node.folder, name, made)
     _, container = node.pod("there-0", node.kubelet.pull(name), privileged=True)
     assert node.alert(container).severity == "critical"
-    with collecting(ContainerdCollector(node.address)) as later:
+    with watching(ContainerdCollector(node.address)) as later:
         later.until_state("ready")
     alert = alert_of(later, container)
     assert (alert.namespace, alert.pod, alert.severity) == ("shop", "there-0", "critical")

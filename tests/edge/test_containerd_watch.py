@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from daemons import containerd, docker_registry, needed, run
 from images import oci_layout, tar
-from running import Noted, collecting, ended, judged, push, runnable
+from running import Noted, ended, judged, push, runnable, watching
 
 from made_events import Hunted
 from tidewaiter.alert import Alert
@@ -63,7 +63,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         docker_registry(folder) as registry,
         containerd(folder) as address,
         ended(address),
-        collecting(ContainerdCollector(address)) as noted,
+        watching(ContainerdCollector(address)) as noted,
     ):
         noted.until_state("ready")
         yield Lab(folder, address, registry, noted)
@@ -104,7 +104,7 @@ def test_tag_that_moved(lab: Lab) -> None:
         alert = alert_of(hunted, container)
         assert (alert.image.config_digest, alert.digest_consistency) == (made.config_digest, "proven")
     # Who comes later cannot tell the first one's image by its name any more, only by its layers.
-    with collecting(ContainerdCollector(lab.address)) as later:
+    with watching(ContainerdCollector(lab.address)) as later:
         later.until_state("ready")
     hunted = judged([record for record, _ in later.records], "moving-old", "moving-new")
     found = alert_of(hunted, "moving-old")
@@ -128,7 +128,7 @@ def test_local_tag_vouches_for_nothing(lab: Lab) -> None:
     assert (alert.trust.state, alert.trust.origins) == ("untrusted", (f"{lab.registry}/evil/tool",))
     assert alert.digest_consistency == "proven"
     # Who comes after the pull knows that the name is nobody's word, and no more.
-    with collecting(ContainerdCollector(lab.address)) as later:
+    with watching(ContainerdCollector(lab.address)) as later:
         later.until_state("ready")
     alert = alert_of(judged([record for record, _ in later.records], "tagged-1", policy=trusting), "tagged-1")
     assert (alert.image.config_digest, alert.trust.state) == (evil.config_digest, "unknown")
@@ -200,7 +200,7 @@ def test_container_that_was_there_before(lab: Lab) -> None:
     lab.pull(name)
     lab.run(name, "there-1", "--label", "team=payments")
     pid = lab.noted.until_topic("/tasks/start", container_id="there-1")["event"]["pid"]
-    with collecting(ContainerdCollector(lab.address)) as later:
+    with watching(ContainerdCollector(lab.address)) as later:
         later.until_state("ready")
     listed = next(r for r, _ in later.records if r["topic"] == "/containers/listed" and r["event"]["id"] == "there-1")
     assert listed["container"]["pid"] == pid

@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from cages import Cage, Listener, bpf_needed, listening, program, root_needed
+from cages import Cage, bpf_needed, listening, program, root_needed
+from desks import SensorDesk
 
 from tidewaiter.edge import bpf_sensor, libbpf
 from tidewaiter.edge.bpf_sensor import OBJECT, BpfSensor, attached, missing_capabilities, probe
@@ -58,7 +59,7 @@ def test_a_kernel_without_types_is_told(monkeypatch: pytest.MonkeyPatch, tmp_pat
     sentence = probe() or ""
     assert f"{tmp_path}/vmlinux" in sentence
     assert "CONFIG_DEBUG_INFO_BTF" in sentence
-    listener = Listener()
+    listener = SensorDesk()
     BpfSensor().run(listener)
     assert [(told.state, told.blind) for told in listener.conditions] == [
         ("starting", ()),
@@ -85,7 +86,7 @@ def test_what_the_kernel_refuses_is_told(monkeypatch: pytest.MonkeyPatch, tmp_pa
     monkeypatch.setattr(bpf_sensor, "OBJECT", path)
     with pytest.raises(LibbpfError, match=r"could not load the programs: .+ \(.*GPL.*\)"):
         attached(None)
-    listener = Listener()
+    listener = SensorDesk()
     BpfSensor().run(listener)
     assert listener.conditions[-1].state == "off"
     assert listener.conditions[-1].sentence == probe()

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from desks import SensorDesk
 from hypothesis import given
 from hypothesis import strategies as st
-from sensor_desk import SensorDesk, container_cgroup, made_id, needs_root, running
+from sensor_places import container_cgroup, made_id, needs_root, running
 
 from tidewaiter.edge import proc_sensor
 from tidewaiter.edge.netlink import Overflow
@@ -44,9 +45,9 @@ def test_a_thousand_short_processes_are_seen_where_they_were() -> None:
     with container_cgroup(name) as procs, running(sensor, desk):
         script = "i=0; while [ $i -lt 1000 ]; do /bin/true arg$i; i=$((i+1)); done; exec /bin/true the-end"
         assert in_cgroup(procs, script).wait() == 0
-        desk.wait(lambda: len(desk.execs(name)) >= 1002 or desk.lost > 0)
+        desk.wait(lambda: len(desk.execs(name)) >= 1002 or desk.lost["sensor"] > 0)
     told = desk.execs(name)
-    if desk.lost == 0:
+    if desk.lost["sensor"] == 0:
         # 1,000, the shell and the end; and the shell's first life, where that is read after it joined.
         assert len(told) in (1002, 1003)
     short = [record for record in told if record.args[:1] != ["sh"] and "the-end" not in record.args]
@@ -158,7 +159,7 @@ def test_lost_events_are_counted_and_the_tree_is_built_anew(monkeypatch: pytest.
     answers = iter([event(0, 0), Overflow(7), Overflow(5), event(1, 1, 1, NOBODY, NOBODY), None])
     monkeypatch.setattr(proc_sensor, "Netlink", Lossy(desk, answers))
     sensor.run(desk)
-    assert desk.lost == 12
+    assert desk.lost["sensor"] == 12
     assert rebuilt == [os.getpid()] * 2
 
 

@@ -3,7 +3,7 @@
 import threading
 
 import pytest
-from sensor_desk import SensorDesk
+from desks import SensorDesk
 
 from tidewaiter.edge import audit_sensor, bpf_sensor, proc_sensor, sensor
 from tidewaiter.edge.collector import Collector, Condition, Desk, Observation, Sight, State
@@ -65,7 +65,7 @@ def test_the_first_way_is_gone_where_it_can_be() -> None:
     """What it says is passed on as it is, what it loses is counted."""
     desk = gone(way(None, sentence="by BPF"), way(None, sentence="never"))
     assert [told.sentence for told in desk.conditions] == ["begins", "by BPF"]
-    assert desk.lost == 3
+    assert desk.lost["sensor"] == 3
 
 
 def test_why_the_better_ways_are_not_gone_is_said() -> None:
