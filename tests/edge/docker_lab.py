@@ -1,6 +1,5 @@
 """Makes what the tests of the live Docker collector share: images that run, a desk that waits, a shop of images."""
 
-import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +9,8 @@ import msgspec
 import pytest
 from daemons import run
 from desks import PATIENCE_SECONDS, Noting, collecting
-from images import Image, docker_v12, encode, sha256, tar, tar_members
+from images import Image, docker_v12, encode, sha256, tar
+from runnable import base_layer
 
 from tidewaiter.edge import docker_inspected, docker_watch
 from tidewaiter.edge.collector import Condition
@@ -18,20 +18,10 @@ from tidewaiter.edge.docker_watch import DockerCollector
 from tidewaiter.event import Event, Where
 from tidewaiter.sources import sources
 
-BUSYBOX = Path("/bin/busybox")
-
 
 def runnable(text: str, name: str, **config: Any) -> Image:
-    """An image that can run `true`, `sleep` and a shell; its content differs by `text`."""
-
-    def member(path: str, kind: bytes, link: str = "") -> tarfile.TarInfo:
-        found = tarfile.TarInfo(path)
-        found.mode, found.type, found.linkname = 0o755, kind, link
-        return found
-
-    links = [(member(f"bin/{tool}", tarfile.SYMTYPE, "busybox"), b"") for tool in ("sh", "true", "sleep")]
-    shell = tar_members((member("bin/busybox", tarfile.REGTYPE), BUSYBOX.read_bytes()), *links)
-    layers = (shell, tar({"app": text.encode()}))
+    """An image that can run; its content differs by `text`."""
+    layers = (base_layer(), tar({"app": text.encode()}))
     run_as = {"Cmd": ["sleep", "100"], "Env": ["PATH=/bin", "TOKEN=s3cret-of-the-image"], **config}
     told = {
         **{"architecture": "amd64", "os": "linux", "config": run_as, "created": "2026-03-02T08:00:00Z"},

@@ -1,7 +1,6 @@
 """Runs real containers of images that are built here, for tests of the collectors, and judges what those hand in."""
 
 import json
-import tarfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -11,7 +10,8 @@ from typing import Any
 
 from daemons import run
 from desks import Noting, collecting
-from images import Image, encode, image, lay_out, oci_index_layout, oci_layout, sha256, tar_members
+from images import Image, encode, image, lay_out, oci_index_layout, oci_layout, sha256
+from runnable import base_layer
 
 from made_events import AN0691, Hunted, finished
 from tidewaiter.edge.collector import Collector, Condition, Observation
@@ -19,8 +19,6 @@ from tidewaiter.engine import Engine
 from tidewaiter.event import ProcessExec, Where
 from tidewaiter.policy import DEFAULT_POLICY, TrustPolicy
 from tidewaiter.sources import containerd_events
-
-_BUSYBOX = Path("/bin/busybox")
 
 
 class Noted(Noting):
@@ -102,26 +100,17 @@ def judged(records: Iterable[dict[str, Any]], *containers: str, policy: TrustPol
 
 
 def runnable(what: str, *, platform: dict[str, str] | None = None, **settings: Any) -> Image:
-    """An image that can run `sh` and `sleep`; `what` makes its content its own."""
+    """An image that can run; `what` makes its content its own."""
     told = image(
         {"etc/what": what.encode()},
         platform=platform,
         run={"Cmd": ["/bin/sleep", "600"], "Env": ["PATH=/bin", f"SECRET=of-{what}"], **settings},
     )
-    layers = (_base(), *told.layers)
+    layers = (base_layer(), *told.layers)
     config = json.loads(told.config)
     config["rootfs"]["diff_ids"] = [sha256(layer) for layer in layers]
     config["history"] = [{"created_by": f"layer {n}"} for n in range(len(layers))]
     return replace(told, layers=layers, config=encode(config))
-
-
-def _base() -> bytes:
-    program = tarfile.TarInfo("bin/busybox")
-    program.mode = 0o755
-    links = [tarfile.TarInfo(f"bin/{name}") for name in ("sh", "sleep", "true")]
-    for link in links:
-        link.type, link.linkname = tarfile.SYMTYPE, "busybox"
-    return tar_members((program, _BUSYBOX.read_bytes()), *((link, b"") for link in links))
 
 
 def push(folder: Path, name: str, *images: Image) -> None:

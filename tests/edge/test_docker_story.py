@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 from daemons import docker, docker_registry, needed, run
-from docker_lab import BUSYBOX, Desk, archive, publish, runnable, watching
+from docker_lab import Desk, archive, publish, runnable, watching
+from runnable import BUSYBOX
 
 from made_events import AN0691
 from tidewaiter.alert import ContainerShown

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 from daemons import docker, needed, run
-from docker_lab import BUSYBOX, Desk, archive, member, runnable, watching
+from docker_lab import Desk, archive, member, runnable, watching
 from fake_docker import FakeDocker, fake_docker
+from runnable import BUSYBOX
 
 from tidewaiter.edge import docker_watch
 from tidewaiter.edge.lines import LINE_LIMIT_BYTES

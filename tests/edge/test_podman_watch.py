@@ -8,7 +8,8 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from daemons import daemon, docker_registry, needed, run
-from docker_lab import BUSYBOX, archive, publish, runnable, watching
+from docker_lab import archive, publish, runnable, watching
+from runnable import BUSYBOX
 
 from made_events import AN0691
 from tidewaiter.alert import ContainerShown

@@ -1,17 +1,14 @@
 """Builds the images that run in the lab, by hand from the machine's own busybox, and pushes them to its registry."""
 
-import subprocess
-import tarfile
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from pathlib import Path
 
 import msgspec
 from images import Image, encode, entry, index, lay_out, layout, sha256, store, tar_members
 from lab import REGISTRY, Lab
+from runnable import base_layer, folder, program
 
-BUSYBOX = Path("/bin/busybox")
 SLEEP = ("/bin/sleep", "3600")
 _PLATFORMS = ("amd64", "arm64")
 
@@ -35,40 +32,9 @@ Push = Callable[..., Pushed]
 """Pushes an image that no other test has: `pushed("evil/web:1.0")`, with a mark where there are to be several."""
 
 
-def _file(name: str, data: bytes, mode: int = 0o755) -> tuple[tarfile.TarInfo, bytes]:
-    member = tarfile.TarInfo(name)
-    member.mode = mode
-    return member, data
-
-
-def _folder(name: str) -> tuple[tarfile.TarInfo, bytes]:
-    member = tarfile.TarInfo(name)
-    member.type, member.mode = tarfile.DIRTYPE, 0o1777 if name == "tmp" else 0o755
-    return member, b""
-
-
-def _link(name: str, target: str) -> tuple[tarfile.TarInfo, bytes]:
-    member = tarfile.TarInfo(name)
-    member.type, member.linkname = tarfile.SYMTYPE, target
-    return member, b""
-
-
-@cache
-def base_layer() -> bytes:
-    """busybox with its applets, and the folders that a runtime mounts over."""
-    told = subprocess.run([str(BUSYBOX), "--list"], capture_output=True, text=True, check=True).stdout  # noqa: S603 - the machine's busybox
-    applets = [name for name in told.split() if name != "busybox"]
-    return tar_members(
-        *(_folder(name) for name in ("bin", "dev", "etc", "proc", "sys", "tmp")),
-        _file("etc/passwd", b"root:x:0:0:root:/root:/bin/sh\n", 0o644),
-        _file("bin/busybox", BUSYBOX.read_bytes()),
-        *(_link(f"bin/{name}", "busybox") for name in applets),
-    )
-
-
 def built(mark: str, architecture: str, command: Sequence[str], files: Mapping[str, bytes]) -> Image:
     """An image of the base and one layer of its own, which the mark makes unlike any other."""
-    own = tar_members(_folder("etc"), _file("etc/mark", mark.encode(), 0o644), *map(_file, files, files.values()))
+    own = tar_members(folder("etc"), program("etc/mark", mark.encode(), 0o644), *map(program, files, files.values()))
     layers = (base_layer(), own)
     config = {
         "architecture": architecture,
@@ -101,10 +67,10 @@ def push(
     contents = {path: data for image in images for path, data in store(image).items()}
     contents[f"blobs/sha256/{sha256(table).removeprefix('sha256:')}"] = table
     whole = f"{REGISTRY}/{name}"
-    with tempfile.TemporaryDirectory(dir=lab.folder) as folder:
-        lay_out(layout(contents, described), Path(folder))
+    with tempfile.TemporaryDirectory(dir=lab.folder) as place:
+        lay_out(layout(contents, described), Path(place))
         lab.inside(
             *("skopeo", "copy", "--quiet", "--all", "--insecure-policy", "--dest-tls-verify=false"),
-            *(f"oci:{folder}:pushed", f"docker://{whole}"),
+            *(f"oci:{place}:pushed", f"docker://{whole}"),
         )
     return Pushed(whole, sha256(table), entries[0]["digest"], images[0].config_digest)

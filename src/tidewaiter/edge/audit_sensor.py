@@ -19,7 +19,7 @@ import msgspec
 
 from tidewaiter.edge.collector import Condition, Desk, Observation, Sight
 from tidewaiter.edge.host_audit import NETLINK_AUDIT, ask_audit
-from tidewaiter.edge.netlink import HEADER, Netlink, Overflow
+from tidewaiter.edge.netlink import HEADER, Netlink
 from tidewaiter.edge.proc_files import container_now, exe_now
 from tidewaiter.event import ProcessExec, Where
 from tidewaiter.sources import RecordError
@@ -68,14 +68,9 @@ class AuditSensor:
         """See `Collector`."""
         try:
             with Netlink(NETLINK_AUDIT, _GROUP_READLOG) as socket:
-                while not desk.stopped.is_set():
+                for datagram in socket.follow(desk):
                     if time.monotonic() >= self._next_look:
                         self._look(desk)
-                    try:
-                        datagram = socket.receive()
-                    except Overflow as overflow:
-                        desk.lose("sensor", overflow.dropped)
-                        continue
                     if datagram is not None:
                         self.take(datagram, desk)
         except OSError as error:

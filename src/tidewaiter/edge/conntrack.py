@@ -19,7 +19,7 @@ import msgspec
 
 from tidewaiter.edge.collector import Condition, Desk, Observation
 from tidewaiter.edge.container_networks import ContainerNetworks
-from tidewaiter.edge.netlink import Netlink, Overflow, messages
+from tidewaiter.edge.netlink import Netlink, messages
 from tidewaiter.sources._sensor_record import FlowRecord
 
 _NETLINK_NETFILTER = 12
@@ -81,18 +81,12 @@ class Conntrack:
         """See `Collector`."""
         try:
             with Netlink(_NETLINK_NETFILTER, _GROUP_NEW) as socket:
-                while not desk.stopped.is_set():
-                    if time.monotonic() >= self._next_look:
+                for datagram in socket.follow(desk):
+                    is_first = datagram is not None and not self._is_tracking
+                    self._is_tracking = self._is_tracking or is_first
+                    if is_first or time.monotonic() >= self._next_look:
                         self._look(desk)
-                    try:
-                        datagram = socket.receive()
-                    except Overflow as overflow:
-                        desk.lose("sensor", overflow.dropped)
-                        continue
                     if datagram is not None:
-                        if not self._is_tracking:
-                            self._is_tracking = True
-                            self._look(desk)
                         self.take(datagram, desk)
         except OSError as error:
             why = (

@@ -11,6 +11,8 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
+from tidewaiter.edge.collector import Desk
+
 HEADER = struct.Struct("=IHHII")
 """struct nlmsghdr: length with the header, type, flags, sequence, port."""
 _SO_RCVBUFFORCE = 33
@@ -73,6 +75,20 @@ class Netlink:
             raise
         # Any process may send to a socket whose number it guesses.
         return data if port == 0 else None
+
+    def follow(self, desk: Desk) -> Iterator[bytes | None]:
+        """The kernel's datagrams until the desk is stopped; None at first, and where none came for a while.
+
+        What the kernel dropped the desk is told as lost records of `sensor`. Raises OSError.
+        """
+        datagram: bytes | None = None
+        while not desk.stopped.is_set():
+            yield datagram
+            try:
+                datagram = self.receive()
+            except Overflow as overflow:
+                desk.lose("sensor", overflow.dropped)
+                datagram = None
 
     def _count_dropped(self) -> int:
         """How many were dropped since this was asked last, as the kernel counts them."""
