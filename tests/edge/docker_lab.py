@@ -15,6 +15,7 @@ from runnable import base_layer
 from tidewaiter.edge import docker_inspected, docker_watch
 from tidewaiter.edge.collector import Condition
 from tidewaiter.edge.docker_watch import DockerCollector
+from tidewaiter.edge.runtime_sockets import Engine
 from tidewaiter.event import Event, Where
 from tidewaiter.sources import sources
 
@@ -81,7 +82,7 @@ class Desk(Noting):
 
 @contextmanager
 def watching(
-    socket: str, name: str = "docker", patience_s: float = PATIENCE_SECONDS, watched_ns: int | None = None
+    socket: str, name: Engine = "docker", patience_s: float = PATIENCE_SECONDS, watched_ns: int | None = None
 ) -> Iterator[Desk]:
     """A collector at work, which ends by itself once the run ends.
 

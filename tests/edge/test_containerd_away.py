@@ -8,10 +8,12 @@ from pathlib import Path
 
 import grpc
 import pytest
+from cages import eventually
 from daemons import containerd, needed, run
 from images import oci_layout, tar
 from running import Noted, ended, judged, runnable, watching
 
+from tidewaiter.edge import containerd_watch
 from tidewaiter.edge.collector import Condition
 from tidewaiter.edge.containerd_watch import ContainerdCollector
 
@@ -30,6 +32,23 @@ def test_no_socket(tmp_path: Path) -> None:
     assert told.blind == ()
 
 
+def test_what_stays_so_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often it is tried."""
+    monkeypatch.setattr(containerd_watch, "_LONGEST_WAIT_SECONDS", 0.01)
+    tries: list[int] = []
+    collector = ContainerdCollector(str(tmp_path / "x"))
+    looked = collector._what_is_wrong
+
+    def look() -> object:
+        tries.append(1)
+        return looked()
+
+    monkeypatch.setattr(collector, "_what_is_wrong", look)
+    with watching(collector) as noted:
+        eventually(lambda: len(tries) > 3, "it is tried again and again")
+        assert [told.state for told in noted.conditions] == ["starting", "waiting"]
+
+
 def test_no_socket_but_a_file(tmp_path: Path) -> None:
     """Whoever wrote the address meant another one."""
     (tmp_path / "containerd.sock").write_text("")
@@ -45,6 +64,8 @@ def test_nobody_listens(tmp_path: Path) -> None:
         left.bind(address)
     told = first_wait(address)
     assert "Connection refused" in told.sentence
+    assert "Start containerd, or name its socket" in told.sentence
+    assert "what processes do is" in told.sentence
     assert told.blind == ("images", "containers")
 
 

@@ -241,7 +241,7 @@ def test_what_is_no_docker_is_waited_for(daemon: FakeDocker, answer: Any) -> Non
         waiting = desk.wait_state("waiting")
         daemon.answers["/version"] = {"Version": "29.0.0", "ApiVersion": "1.52"}
         ready = desk.wait_state("ready")
-    assert waiting.sentence.startswith("Docker: ")
+    assert waiting.sentence.startswith("Docker cannot be watched: ")
     assert waiting.blind == ("images", "containers")
     assert "Docker 29.0.0" in ready.sentence
 
@@ -353,8 +353,8 @@ def test_socket_that_appears_late(tmp_path: Path) -> None:
         with fake_docker(path):
             desk.wait_state("ready")
     assert waiting.sentence == (
-        f"Docker: there is no socket at {path}. Its images and containers are not seen, what processes do is. "
-        "To mend it: start Docker, or name its socket."
+        f"Docker does not listen at {path}: there is no such socket. Start Docker, or name its socket: "
+        "--docker SOCKET, $DOCKER_HOST. Its images and containers are not seen, what processes do is; it is tried again"
     )
 
 
@@ -365,7 +365,7 @@ def test_socket_where_nobody_listens(tmp_path: Path) -> None:
         left.bind(str(path))
     with watching(str(path), "podman") as desk:
         waiting = desk.wait_state("waiting")
-    assert f"Podman: nobody listens at {path}" in waiting.sentence
+    assert f"Podman does not listen at {path}: nobody does" in waiting.sentence
     assert waiting.collector == "podman"
 
 
@@ -383,7 +383,7 @@ def test_no_permission(tmp_path: Path) -> None:
         finally:
             if drop:
                 os.seteuid(0)
-    assert "may not be opened by this user" in waiting.sentence
+    assert "may not be asked by this user" in waiting.sentence
     assert "sudo" in waiting.sentence
 
 

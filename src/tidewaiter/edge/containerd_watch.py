@@ -20,6 +20,7 @@ from tidewaiter.image.blob import ReadError
 _SOURCE = "containerd_events"
 _NAME = "containerd"
 _BLIND: tuple[Sight, ...] = ("images", "containers")
+_MEND = "Start containerd, or name its socket: --containerd ADDRESS, $CONTAINERD_ADDRESS"
 _FIRST_ANSWER_SECONDS = 5
 _FIRST_WAIT_SECONDS = 0.25
 _LONGEST_WAIT_SECONDS = 15.0
@@ -43,6 +44,7 @@ class ContainerdCollector:
         self._connection: Connection | None = None
         self._lock = Lock()
         self._is_over = False
+        self._told: Condition | None = None
 
     def run(self, desk: Desk) -> None:
         """Collect until the desk is stopped; where containerd goes away, wait for it."""
@@ -61,7 +63,8 @@ class ContainerdCollector:
                 break
             # A host that never had a containerd here has nothing that could go unseen.
             blind = () if away.is_absent and not has_been_there else _BLIND
-            self._tell(desk, "waiting", f"{away.sentence}; it is tried again", blind)
+            seen = ". Its images and containers are not seen, what processes do is" if blind else ""
+            self._tell(desk, "waiting", f"{away.sentence}{seen}; it is tried again", blind)
             desk.stopped.wait(wait_s * random.uniform(0.8, 1.2))  # noqa: S311 - only spreads attempts
             wait_s = min(wait_s * 2, _LONGEST_WAIT_SECONDS)
         closer.join()
@@ -96,17 +99,16 @@ class ContainerdCollector:
         path = Path(self._address)
         try:
             if not stat.S_ISSOCK(path.stat().st_mode):
-                return _Away(f"{path} is not a socket; containerd's address is given by $CONTAINERD_ADDRESS")
+                return _Away(f"{path} is not a socket. {_MEND}")
             with socket.socket(socket.AF_UNIX) as probe:
                 probe.settimeout(_FIRST_ANSWER_SECONDS)
                 probe.connect(str(path))
         except FileNotFoundError:
-            wanted = "its address is given by $CONTAINERD_ADDRESS"
-            return _Away(f"containerd does not listen at {path}: there is no such socket ({wanted})", is_absent=True)
+            return _Away(f"containerd does not listen at {path}: there is no such socket. {_MEND}", is_absent=True)
         except PermissionError:
-            return _Away(f"containerd at {path} may not be asked by this user: run as root, or as its group")
+            return _Away(f"containerd at {path} may not be asked by this user. Run as root, or as its group")
         except OSError as error:
-            return _Away(f"containerd does not listen at {path}: {error.strerror or error}")
+            return _Away(f"containerd does not listen at {path}: {error.strerror or error}. {_MEND}")
         return None
 
     def _connect(self) -> Connection | None:
@@ -128,4 +130,7 @@ class ContainerdCollector:
         desk.observe(Observation(_SOURCE, self._address, record))
 
     def _tell(self, desk: Desk, state: State, sentence: str, blind: tuple[Sight, ...] = ()) -> None:
-        desk.tell(Condition(_NAME, state, sentence, blind))
+        condition = Condition(_NAME, state, sentence, blind)
+        if condition != self._told:
+            self._told = condition
+            desk.tell(condition)

@@ -57,7 +57,7 @@ class Answer:
         while piece := _read(self._response, _PIECE_BYTES, self._asked):
             yield piece
         if self._response.length:
-            raise ReadError(f"Docker broke off while it sent {self._asked[:200]}")
+            raise ReadError(f"the daemon broke off while it sent {self._asked[:200]}")
 
     def be_patient(self) -> None:
         """From now on silence is no fault."""
@@ -132,7 +132,7 @@ class DockerApi:
             connection.request("GET", path)
             return connection.getresponse()
         except (http.client.HTTPException, OSError, ValueError) as error:
-            raise ReadError(f"Docker at {self.socket} cannot be asked: {_words(error)}") from error
+            raise ReadError(f"the daemon at {self.socket} cannot be asked: {_words(error)}") from error
 
 
 def _read(response: http.client.HTTPResponse, most: int, asked: str) -> bytes:
@@ -140,7 +140,7 @@ def _read(response: http.client.HTTPResponse, most: int, asked: str) -> bytes:
         # Before CPython 3.11.8 and 3.12.2, read1 does not count what it took of an answer of known length.
         return response.read1(most) if response.length is None else response.read(most)
     except (http.client.HTTPException, OSError, ValueError) as error:
-        raise ReadError(f"Docker broke off while it sent {asked[:200]}: {_words(error)}") from error
+        raise ReadError(f"the daemon broke off while it sent {asked[:200]}: {_words(error)}") from error
 
 
 def _whole(response: http.client.HTTPResponse, limit: int, asked: str) -> Iterator[bytes]:
@@ -148,16 +148,16 @@ def _whole(response: http.client.HTTPResponse, limit: int, asked: str) -> Iterat
     while piece := _read(response, _PIECE_BYTES, asked):
         left -= len(piece)
         if left < 0:
-            raise ReadError(f"what Docker tells of {asked[:200]} is longer than {limit} bytes")
+            raise ReadError(f"what the daemon tells of {asked[:200]} is longer than {limit} bytes")
         yield piece
     if response.length:
-        raise ReadError(f"Docker broke off while it sent {asked[:200]}")
+        raise ReadError(f"the daemon broke off while it sent {asked[:200]}")
 
 
 def _refusal(asked: str, status: int, data: bytes) -> Refused:
     told = _json(data[:_MESSAGE_BYTES])
     said = str(told.get("message", "")) if isinstance(told, dict) else ""
-    return Refused(f"Docker refused {asked[:200]} with status {status}: {_printable(said)}", status)
+    return Refused(f"the daemon refused {asked[:200]} with status {status}: {_printable(said)}", status)
 
 
 def _json(data: bytes) -> Any:

@@ -47,7 +47,7 @@ class EventLines:
 
     def read(self, answer: Answer) -> None:
         """Read until the answer ends; for a thread of its own."""
-        end = ReadError("Docker ended its event stream")
+        end = ReadError("the daemon ended its event stream")
         splitter = Lines()
         try:
             for piece in answer.pieces():

@@ -16,6 +16,7 @@ from tidewaiter.edge.docker_api import DockerApi
 from tidewaiter.edge.docker_inspected import Inspected, Json, is_of_gone_container
 from tidewaiter.edge.docker_later import Later, asking_later
 from tidewaiter.edge.docker_stream import EventLines, listening
+from tidewaiter.edge.runtime_sockets import VARIABLES, Engine
 from tidewaiter.image.blob import ReadError
 
 _NS = 1_000_000_000
@@ -39,7 +40,7 @@ _LISTED = 5_000
 _VERSION_BYTES = 1024 * 1024
 _LIST_BYTES = 64 * 1024 * 1024
 _BLIND: tuple[Sight, ...] = ("images", "containers")
-_TITLES = {"docker": "Docker", "podman": "Podman"}
+_TITLES: dict[Engine, str] = {"docker": "Docker", "podman": "Podman"}
 
 
 class _Daemon(msgspec.Struct):
@@ -54,15 +55,15 @@ class _Daemon(msgspec.Struct):
 class DockerCollector:
     """Collects from the daemon at a socket; `name` is `docker` or `podman`."""
 
-    def __init__(self, socket: str, name: str = "docker", watched_ns: int | None = None) -> None:
+    def __init__(self, socket: str, name: Engine = "docker", watched_ns: int | None = None) -> None:
         """`watched_ns`: until when somebody watched before; None: nobody did."""
-        self.name = name
+        self.name: Engine = name
         self._socket = socket
         self._watched_ns = watched_ns
         self._begun_ns = 0
         self._standing: frozenset[str] = frozenset()
         """Containers that were there when we came."""
-        self._title = _TITLES.get(name, name)
+        self._title = _TITLES[name]
         self._told: Condition | None = None
         self._listed: dict[str, int] = {}
         """Id -> hash of the record that was handed in of it when all was listed last."""
@@ -88,7 +89,7 @@ class DockerCollector:
             api = ends.enter_context(closing(DockerApi(self._socket, _SILENCE_S)))
             version = _version_of(api)
             # Where podman-docker is installed, it is Podman that listens at Docker's socket.
-            runtime = "podman" if "Podman" in str(version.get("Components")) else "docker"
+            runtime: Engine = "podman" if "Podman" in str(version.get("Components")) else "docker"
             before_ns, self._has_overlap = self._latest_ns, False
             self._begun_ns = self._begun_ns or self._watched_ns or time.time_ns()
             since_ns = before_ns - _OVERLAP_NS if before_ns else time.time_ns() - _BEFORE_NS
@@ -174,21 +175,20 @@ class DockerCollector:
 
     def _trouble(self, error: ReadError) -> str:
         """What was looked for, what still works, how to mend it."""
-        cause = error.__cause__
+        cause, title = error.__cause__, self._title
         if isinstance(cause, FileNotFoundError):
-            why = f"there is no socket at {self._socket}"
-            mend = f"start {self._title}, or name its socket"
+            why = f"{title} does not listen at {self._socket}: there is no such socket"
+            mend = f"Start {title}, or name its socket: --{self.name} SOCKET, ${VARIABLES[self.name]}"
         elif isinstance(cause, PermissionError):
-            why = f"{self._socket} may not be opened by this user"
-            mend = f"run it as root (sudo) or as a member of the group {self.name}"
+            why = f"{title} at {self._socket} may not be asked by this user"
+            mend = f"Run as root (sudo) or as a member of the group {self.name}"
         elif isinstance(cause, ConnectionRefusedError):
-            why = f"nobody listens at {self._socket}"
-            mend = f"start {self._title}"
+            why = f"{title} does not listen at {self._socket}: nobody does"
+            mend = f"Start {title}"
         else:
-            why = str(error)
-            mend = f"see whether {self._title} runs"
-        seen = "Its images and containers are not seen, what processes do is"
-        return f"{self._title}: {why}. {seen}. To mend it: {mend}."
+            why = f"{title} cannot be watched: {error}"
+            mend = f"See whether {title} runs and is well"
+        return f"{why}. {mend}. Its images and containers are not seen, what processes do is; it is tried again"
 
 
 def _version_of(api: DockerApi) -> Json:

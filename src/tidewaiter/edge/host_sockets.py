@@ -12,15 +12,13 @@ from typing import Any, Literal
 from tidewaiter.edge.containerd_api import Connection
 from tidewaiter.edge.docker_api import DockerApi
 from tidewaiter.edge.host import Socket
-from tidewaiter.edge.runtime_sockets import VARIABLES, socket_of
+from tidewaiter.edge.runtime_sockets import VARIABLES, Engine, socket_of
 from tidewaiter.image.blob import ReadError
 
 _ANSWER_SECONDS = 5.0
 _LARGEST_BYTES = 1024 * 1024
 _CHARACTERS = 100
 _NAMESPACES = 1000
-
-Engine = Literal["docker", "podman"]
 
 
 def ask_sockets() -> tuple[Socket, ...]:

@@ -6,7 +6,9 @@ from typing import Literal
 
 from tidewaiter.image.blob import ReadError
 
-Runtime = Literal["docker", "containerd", "podman"]
+Engine = Literal["docker", "podman"]
+"""Runtimes that speak Docker's API."""
+Runtime = Literal[Engine, "containerd"]
 
 VARIABLES: dict[Runtime, str] = {
     "docker": "DOCKER_HOST",
