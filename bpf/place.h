@@ -83,8 +83,9 @@ static __noinline int tell_place(struct cgroup_nodes *nodes, struct place *place
 	event->unified_size = event->names_size;
 	if (nodes->pids != nodes->unified)
 		append_names(nodes->pids, event, 2 * NAMES);
+	/* Before user space can answer, and never over its answer: another CPU may have told the place at the same time. */
+	bpf_map_update_elem(&places, place, &asked, BPF_NOEXIST);
 	bpf_ringbuf_submit(event, 0);
-	bpf_map_update_elem(&places, place, &asked, BPF_ANY);
 	return 1;
 }
 
