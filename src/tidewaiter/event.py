@@ -335,11 +335,15 @@ class NetworkFlow(ContainerEvent, frozen=True, kw_only=True):
     pid: int | None = None
 
 
+Sight = Literal["images", "containers", "execs", "connections", "names"]
+"""What a collector can lose sight of: image pulls and names; creates and starts; processes; flows; DNS names."""
+
+
 class Blindness(Event, frozen=True, kw_only=True):
     """From this moment on a collector does not see, or sees again, a part of what happens on its node."""
 
     collector: str
-    sight: Literal["images", "containers", "execs", "connections", "names"]
+    sight: Sight
     why: str | None
     """For people: why it is not seen; None: it is seen."""
 

@@ -16,6 +16,7 @@ from hunting import assert_refused, docker, falco, lines
 from tidewaiter.cli import main
 from tidewaiter.cli._doctor_text import render
 from tidewaiter.edge import doctor_live
+from tidewaiter.edge.collector import Condition, Desk
 from tidewaiter.edge.doctor_live import examine_host
 from tidewaiter.edge.doctor_report import Clock, Collected, Measured, Report, Timing
 from tidewaiter.edge.doctor_telemetry import examine_telemetry
@@ -190,13 +191,20 @@ def test_this_host_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_this_host_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With what collectors there are."""
+    """With what its collectors say."""
+
+    class Off:
+        name = "sensor"
+
+        def run(self, desk: Desk) -> None:
+            desk.tell(Condition(self.name, "off", "the kernel refused the program", ("execs", "connections", "names")))
+
     monkeypatch.setattr(doctor_live, "look", lambda: HOST)
-    monkeypatch.setattr(doctor_live, "find_collectors", lambda sockets: [])
+    monkeypatch.setattr(doctor_live, "find_collectors", lambda sockets: [Off()])
     result = doctor("--for", "1s")
     assert "measuring for 1 s" in result.stderr
     assert "Measured for 1 s" in result.stdout
-    assert (result.exit_code, "nothing could be collected" in result.stdout) == (3, True)
+    assert (result.exit_code, "off: the kernel refused the program" in result.stdout) == (3, True)
 
 
 # --------------------------------------------------------------------------------------------- bad input

@@ -6,6 +6,7 @@ import pty
 import re
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 
 import msgspec
 import pytest
@@ -106,6 +107,18 @@ def test_terminal_is_given_back(screen: Screen, terminal: Terminal) -> None:
     for enter, leave in ((ENTER, LEAVE), (HIDE, SHOW)):
         assert written.count(enter) == 1
         assert written.rindex(leave) > written.rindex("docker")
+
+
+def test_nobody_reads_what_is_said(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`2>&1 | head`: that is no reason to stop watching."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "w", buffering=1) as closed:
+        monkeypatch.setattr("sys.stderr", closed)
+        screen.say("a sentence")
+        monkeypatch.undo()
+        with suppress(BrokenPipeError):
+            closed.close()
 
 
 def test_restoring_twice_is_once(screen: Screen, terminal: Terminal) -> None:

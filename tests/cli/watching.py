@@ -13,7 +13,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tidewaiter.cli import main
-from tidewaiter.edge.collector import Collector, Condition, Desk, Observation, Sight
+from tidewaiter.edge.collector import Collector, Condition, Desk, Observation
+from tidewaiter.event import Sight
 
 
 class Script:

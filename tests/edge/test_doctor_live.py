@@ -232,12 +232,6 @@ def test_a_quiet_host_keeps_its_colours(host: Host) -> None:
     assert "none in the time measured" in why(report, "process")
 
 
-def test_without_collectors_nothing_is_seen(host: Host) -> None:
-    """Whatever the host offers."""
-    report = measure_host(host, 0.05, [])
-    assert {state for link, state in states(report).items() if link != "digest"} == {"red"}
-
-
 def test_news_is_timed_and_what_was_there_is_not(host: Host) -> None:
     """Only what arrives while it is measured tells how fast news comes."""
 

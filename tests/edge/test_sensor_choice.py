@@ -6,8 +6,9 @@ import pytest
 from desks import SensorDesk
 
 from tidewaiter.edge import audit_sensor, bpf_sensor, proc_sensor, sensor
-from tidewaiter.edge.collector import Collector, Condition, Desk, Observation, Sight, State
+from tidewaiter.edge.collector import Collector, Condition, Desk, Observation, State
 from tidewaiter.edge.sensor import FirstThatWorks, Way, probes, sensors
+from tidewaiter.event import Sight
 
 ALL: tuple[Sight, ...] = ("execs", "connections", "names")
 

@@ -147,8 +147,6 @@ def _measured(page: Page, measured: Measured) -> list[str]:
         lines += _row(page, clipped(one.collector, 11), [Span(f"{one.state}:", BOLD), Span(clipped(one.sentence, 400))])
     for name, count in measured.lost.items():
         lines += _row(page, "lost", [Span(f"{count:,} records of {clipped(name, 40)}", RED)])
-    if not measured.collectors:
-        lines += _row(page, "", [Span("nothing could be collected", RED)])
     return lines
 
 

@@ -73,7 +73,8 @@ class Screen:
     def say(self, sentence: str) -> None:
         """Show a sentence for a while, and print it at the end."""
         if not sys.stderr.isatty():
-            click.echo(printable(sentence), err=True)
+            with suppress(BrokenPipeError):
+                click.echo(printable(sentence), err=True)
         with self._changed:
             self._said.append(sentence)
             self._note_until_s = time.monotonic() + _NOTE_S

@@ -17,11 +17,11 @@ from collections import OrderedDict
 
 import msgspec
 
-from tidewaiter.edge.collector import Condition, Desk, Observation, Sight
+from tidewaiter.edge.collector import Condition, Desk, Observation
 from tidewaiter.edge.host_audit import NETLINK_AUDIT, ask_audit
 from tidewaiter.edge.netlink import HEADER, Netlink
 from tidewaiter.edge.proc_files import container_now, exe_now
-from tidewaiter.event import ProcessExec, Where
+from tidewaiter.event import ProcessExec, Sight, Where
 from tidewaiter.sources import RecordError
 from tidewaiter.sources._sensor_record import ContainerNamed, ExecRecord
 from tidewaiter.sources.auditd import decode

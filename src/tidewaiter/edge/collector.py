@@ -9,12 +9,11 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from tidewaiter.event import Sight
+
 State = Literal["starting", "ready", "waiting", "off"]
 """`ready`: attached, and what was there before has been told. `waiting`: what it collects from is not there now, and it
 tries again by itself. `off`: it has ended for good."""
-
-Sight = Literal["images", "containers", "execs", "connections", "names"]
-"""What a collector can lose sight of: image pulls and names; creates and starts; processes; flows; DNS names."""
 
 
 class Observation(msgspec.Struct, frozen=True):

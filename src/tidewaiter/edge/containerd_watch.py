@@ -11,10 +11,11 @@ from threading import Lock, Thread
 
 import msgspec
 
-from tidewaiter.edge.collector import Condition, Desk, Observation, Sight, State
+from tidewaiter.edge.collector import Condition, Desk, Observation, State
 from tidewaiter.edge.containerd_api import Connection
 from tidewaiter.edge.containerd_records import Records
 from tidewaiter.edge.containerd_standing import Standings
+from tidewaiter.event import Sight
 from tidewaiter.image.blob import ReadError
 
 _SOURCE = "containerd_events"

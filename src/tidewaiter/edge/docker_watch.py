@@ -11,12 +11,13 @@ from contextlib import ExitStack, closing
 
 import msgspec
 
-from tidewaiter.edge.collector import Condition, Desk, Observation, Sight, State
+from tidewaiter.edge.collector import Condition, Desk, Observation, State
 from tidewaiter.edge.docker_api import DockerApi
 from tidewaiter.edge.docker_inspected import Inspected, Json, is_of_gone_container
 from tidewaiter.edge.docker_later import Later, asking_later
 from tidewaiter.edge.docker_stream import EventLines, listening
 from tidewaiter.edge.runtime_sockets import VARIABLES, Engine
+from tidewaiter.event import Sight
 from tidewaiter.image.blob import ReadError
 
 _NS = 1_000_000_000

@@ -17,10 +17,11 @@ from contextlib import suppress
 
 import msgspec
 
-from tidewaiter.edge.collector import Condition, Desk, Observation, Sight
+from tidewaiter.edge.collector import Condition, Desk, Observation
 from tidewaiter.edge.netlink import HEADER, Netlink, Overflow
 from tidewaiter.edge.proc_files import NOTHING, command_line, process_ids
 from tidewaiter.edge.process_tree import ProcessTree
+from tidewaiter.event import Sight
 from tidewaiter.sources._sensor_record import ExecRecord
 
 _NETLINK_CONNECTOR = 11

@@ -5,7 +5,8 @@ from typing import get_args
 
 import msgspec
 
-from tidewaiter.edge.collector import Condition, Observation, Sight
+from tidewaiter.edge.collector import Condition, Observation
+from tidewaiter.event import Sight
 from tidewaiter.sources._sensor_record import ConditionRecord
 
 SIGHTS: tuple[Sight, ...] = get_args(Sight)

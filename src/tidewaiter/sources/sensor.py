@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 
 import msgspec
 
-from tidewaiter.event import Blindness, Event, NetworkFlow, ProcessExec, Where
+from tidewaiter.event import Blindness, Event, NetworkFlow, ProcessExec, Sight, Where
 from tidewaiter.sources import RecordError, Skim, Source
 from tidewaiter.sources._audit_fields import pid_or_none, uid_or_none
 from tidewaiter.sources._fields import checked_time_ns, decode_json, ip_or_none
@@ -21,9 +21,8 @@ _LARGEST_PORT = 65535
 _LONGEST_NAME = 128
 
 _Direction = Literal["egress", "ingress", "unknown"]
-_Sight = Literal["images", "containers", "execs", "connections", "names"]
 _DIRECTIONS: dict[str, _Direction] = {name: name for name in get_args(_Direction)}
-_SIGHTS: dict[str, _Sight] = {name: name for name in get_args(_Sight)}
+_SIGHTS: dict[str, Sight] = {name: name for name in get_args(Sight)}
 _DECODER: msgspec.json.Decoder[SensorRecord] = msgspec.json.Decoder(SensorRecord)
 
 
