@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from daemons import daemon, docker_registry, needed, run
-from docker_lab import archive, publish, runnable, watching
+from docker_lab import archive, member, publish, runnable, watching
 from runnable import BUSYBOX
 
 from made_events import AN0691
@@ -65,7 +65,15 @@ def test_real_podman(tmp_path: Path, enter: ExitStack, monkeypatch: pytest.Monke
             desk.wait_record('"Action":"die"', "started")
             run(*podman, "rm", "-f", "--all")
             desk.wait_record('"Action":"remove"', "started")
+            run(*podman, "rmi", "-f", pulled.names[0], "friendly:1")
+            desk.wait_record('"Type":"image"', '"Action":"delete"')
+            had = len(desk.records())
+            run(*podman, "pull", "-q", "--tls-verify=false", pulled.names[0])
+            desk.wait(lambda: [record for record in desk.records()[had:] if b'"Action":"pull"' in record])
+            pulls = [member(record, "was_here") for record in desk.records() if b'"Action":"pull"' in record]
     assert ready.sentence.startswith("Podman ")
+    # Pulled; told at `podman run`, which fetched nothing; pulled again after it had been removed.
+    assert (pulls[0], pulls[-1], True in pulls[1:-1]) == (False, False, True)
     engine = Engine(read_policy("version: 1\n" + TRUST.replace("REGISTRY", registry), "policy.yaml"), AN0691)
     for source, events in desk.decoded():
         engine.feed_record(source, events)

@@ -26,6 +26,7 @@ _IMAGE_PATIENCE_S = 1.0
 _FRESH_NS = 2_000_000_000
 _CONTENTS_KEPT = 1_000
 _KNOWN_KEPT = 20_000
+_TAKES_AWAY = ("delete", "remove")
 _GIVES_NAMES = ("load", "import", "loadfromarchive")
 
 Json = dict[str, Any]
@@ -105,6 +106,9 @@ class Inspected:
         is_fresh = time.time_ns() - event.time_nano < _FRESH_NS
         resolved: Json | None = None
         if event.type == "image":
+            if event.action in _TAKES_AWAY:
+                # Podman's events name an image without the name of the hash.
+                self._present.discard(f"sha256:{event.actor.id.removeprefix('sha256:')}")
             resolved = self._image_of(event, is_fresh)
             if self._runtime == "podman" and event.action == "pull":
                 image_id = resolved["Id"] if resolved is not None else None
