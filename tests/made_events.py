@@ -8,6 +8,7 @@ import msgspec
 
 from tidewaiter.alert import Alert, ContainerShown, Summary
 from tidewaiter.analytics import analytics
+from tidewaiter.calm import LONGEST_TICKS
 from tidewaiter.digest import Digest
 from tidewaiter.engine import Engine
 from tidewaiter.event import (
@@ -27,6 +28,7 @@ from tidewaiter.event import (
     PodCreate,
     PodStatus,
     ProcessExec,
+    Tick,
     User,
     Where,
 )
@@ -255,6 +257,13 @@ def feed(engine: Engine, events: Iterable[Event]) -> list[Alert]:
     for event in events:
         given += [output for output in engine.feed_record(event.where.source, [event]) if isinstance(output, Alert)]
     return given
+
+
+def rested(engine: Engine, seconds: float = 0) -> list[Alert]:
+    """Tick until nothing rests any more, with the clock at so many seconds; what was given out."""
+    tick = Tick(time_ns=at(seconds), cluster="", node=None, where=where("clock"))
+    outputs = [output for _ in range(LONGEST_TICKS + 1) for output in engine.tick(tick)]
+    return [output for output in outputs if isinstance(output, Alert)]
 
 
 def finished(engine: Engine) -> Hunted:

@@ -1,7 +1,9 @@
 """Turns an alert that would be revised without end into one that is revised ever more seldom.
 
-A container that runs the same tool a thousand times a second changes its alert as often: a count, the latest times.
-Such a revision may rest; what changes the story (`_TELLING`) is given out at once, however often it comes.
+A container that runs the same tool a thousand times a second changes its alert as often: a count, the latest times. So
+does a health check, and so does each further record of a start or stop that was known. Such a revision rests for a
+tick at first, then ever longer; what changes the story (`_TELLING`, a behaviour of a kind that was not there) is given
+out at once.
 """
 
 import msgspec
@@ -9,9 +11,13 @@ import msgspec
 from tidewaiter.alert import Alert
 
 AT_EASE = 16
-"""Revisions of one alert that are given out as they come."""
-_LONGEST_TICKS = 64
-_TELLING = ("verdict", "severity", "confidence", "title", "digest_consistency", "trust", "image", "reasons", "incident")
+"""Revisions of one alert among which new behaviours are given out as they come."""
+LONGEST_TICKS = 1024
+"""The longest rest."""
+_TELLING = (
+    *("verdict", "severity", "confidence", "title", "digest_consistency", "trust", "image", "reasons"),
+    *("incident", "container_name"),
+)
 
 
 class Calm:
@@ -21,6 +27,10 @@ class Calm:
         self._ticks = 0
         self._until: dict[str, int] = {}
         """Alert id -> the tick with which its rest ends."""
+        self._rests: dict[str, int] = {}
+        """Alert id -> how often it has rested."""
+        self._rested: set[str] = set()
+        """Those whose rest has ended with this tick."""
 
     def tick(self) -> list[str]:
         """Time went on. Gives back the alerts whose rest has ended: they may have changed meanwhile."""
@@ -28,23 +38,34 @@ class Calm:
         ended = [alert_id for alert_id, until in self._until.items() if until <= self._ticks]
         for alert_id in ended:
             del self._until[alert_id]
+        self._rested = set(ended)
         return ended
 
     def holds(self, alert: Alert, before: bytes, revision: int) -> bool:
-        """Whether a new revision may rest; `before` is the record of the last one, as JSON, `revision` its number.
-
-        What is not held begins a rest, the longer the more often the alert was revised.
-        """
-        if revision < AT_EASE:
-            return False
+        """Whether a new revision rests; `before` is the record of the last one, as JSON, `revision` its number."""
         known = msgspec.json.decode(before, type=Alert)
         if any(getattr(alert, name) != getattr(known, name) for name in _TELLING):
             return False
-        if alert.id in self._until:
-            return True
-        self._until[alert.id] = self._ticks + min(2 ** min(revision - AT_EASE + 1, 8), _LONGEST_TICKS)
-        return False
+        if not set(alert.missing) <= set(known.missing):
+            return False
+        if revision < AT_EASE and not _did(alert) <= _did(known):
+            return False
+        if alert.id in self._rested:
+            self._rested.discard(alert.id)
+            return False
+        if alert.id not in self._until:
+            rests = self._rests.get(alert.id, 0)
+            self._rests[alert.id] = rests + 1
+            self._until[alert.id] = self._ticks + min(2 ** min(rests, 30), LONGEST_TICKS)
+        return True
 
     def forget(self, alert_id: str) -> None:
         """The alert is no more."""
         self._until.pop(alert_id, None)
+        self._rests.pop(alert_id, None)
+        self._rested.discard(alert_id)
+
+
+def _did(alert: Alert) -> set[tuple[str, str, str, str | None]]:
+    """What was done, however often."""
+    return {(done.kind, done.strength, done.what, done.name) for done in alert.behaviours}

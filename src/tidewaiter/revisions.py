@@ -5,6 +5,7 @@ Rules
   the name of an incident) is judged with the next tick; so is whatever was judged often since the last one.
 - A record is given out when it differs from the one given out before under its id. Revisions count from 0.
 - What only counts further is given out ever more seldom (`calm.py`); the end says all.
+- Of a container of whose image nothing is known yet, its runtime is about to tell: that is waited for.
 - An alert that is none any more is withdrawn, once, with the reasons why.
 """
 
@@ -13,7 +14,7 @@ from itertools import islice
 
 import msgspec
 
-from tidewaiter.alert import Alert
+from tidewaiter.alert import Alert, ImageIdentity
 from tidewaiter.attribution import Directory, unique_nodes
 from tidewaiter.calm import Calm
 from tidewaiter.campaign import OpenIncidents
@@ -45,7 +46,9 @@ AT_ONCE = 32
 PER_TICK = 1000
 """Units judged in one tick, so that a pull of an image that runs everywhere holds no alert up; the rest waits for the
 next."""
+_EARLY_TICKS = 3
 _TOLD_KEPT = 50_000
+_UNKNOWN_IMAGE = ImageIdentity()
 _MOVED = "the container is known under another id now"
 _LET_GO = "what came later: the container was given up to keep to the bound on containers"
 
@@ -89,6 +92,8 @@ class Revisions:
         self._spent: dict[Unit, int] = {}
         self._let_go: list[Alert] = []
         self._calm = Calm()
+        self._early: dict[Unit, int] = {}
+        """Unit of whose image nothing is known, and for how many ticks that has been waited for."""
         self._told: set[int] = set()
         """What was told of digests before, so that only the first telling concerns other nodes."""
         self._is_all = any(scope.require or scope.forbid for scope in policy.scopes)
@@ -215,6 +220,8 @@ class Revisions:
         self._later = {**self._now, **self._later}
         self._now = {}
         self._later.update(self._units_of(self._calm.tick()))
+        self._early = {unit: waited + 1 for unit, waited in self._early.items() if waited < _EARLY_TICKS}
+        self._later.update(dict.fromkeys(self._early))
         for unit in self._concerns.moved():
             self._later.update(dict.fromkeys((unit, *self._concerns.refresh(unit))))
         given: list[Alert] = []
@@ -270,6 +277,8 @@ class Revisions:
                 case, judgement = self._judge(chain)
                 cases.append(case)
                 if judgement.verdict in ("alert", "suspicious"):
+                    if self._is_early(unit, case):
+                        continue
                     found[alert_id(case, self._analytic)] = (unit, case, judgement)
                 else:
                     quiet[alert_id(case, self._analytic)] = judgement.reasons
@@ -296,6 +305,12 @@ class Revisions:
         return any(chain.actions or chain.sessions for chain in chains) or any(
             pod.actions or pod.sessions for pod in self._concerns.pods(unit, chains)
         )
+
+    def _is_early(self, unit: Unit, case: Case) -> bool:
+        if unit in self._ids or case.pod is not None or case.provenance.image != _UNKNOWN_IMAGE:
+            self._early.pop(unit, None)
+            return False
+        return self._early.setdefault(unit, 0) < _EARLY_TICKS
 
     def _wholes(self, unit: Unit) -> list[Chain]:
         cluster = self._directory.states[unit.cluster]

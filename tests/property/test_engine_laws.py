@@ -19,7 +19,7 @@ from worlds import (
     worlds,
 )
 
-from made_events import AN0691, CORPORATE, connected, created, feed, finished, hunted, pulled, ran, started
+from made_events import AN0691, CORPORATE, connected, created, feed, finished, hunted, pulled, ran, rested, started
 from tidewaiter.alert import Alert
 from tidewaiter.engine import Engine
 from tidewaiter.event import Event
@@ -181,9 +181,9 @@ def blank(alert: Alert) -> Alert:
 @SETTINGS
 @given(live_worlds)
 def test_last_revision_while_watching_is_the_final_record(events: list[Event]) -> None:
-    """Revisions of an id count up from 0 without a gap, and the last of them says what the end says."""
+    """Revisions of an id count up from 0 without a gap; when nothing rests, the last of them says what the end says."""
     engine = Engine(CORPORATE, AN0691, live=True)
-    given_out = feed(engine, events)
+    given_out = [*feed(engine, events), *rested(engine)]
     finals = {alert.id: alert for alert in finished(engine).alerts}
     revisions: dict[str, list[Alert]] = {}
     for alert in given_out:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from worlds import worlds
 
-from made_events import AN0691, CORPORATE, at, finished, where
+from made_events import AN0691, CORPORATE, at, finished, rested, where
 from tidewaiter.alert import Alert
 from tidewaiter.campaign import GAP_NS, Incidents, OpenIncidents
 from tidewaiter.engine import Engine
@@ -96,11 +96,11 @@ def ticking(draw: st.DrawFn) -> list[Event]:
 
 @SETTINGS
 @given(ticking(), policies)
-def test_last_revision_after_a_tick_is_the_final_record(events: list[Event], policy: TrustPolicy) -> None:
+def test_last_revision_after_all_rests_is_the_final_record(events: list[Event], policy: TrustPolicy) -> None:
     """Revisions of an id count up from 0 without a gap; the last says what the end says, the incident's name too."""
     machine = Engine(policy, AN0691, live=True)
     revisions: dict[str, list[Alert]] = {}
-    for alert in watched(machine, [*events, tick(ENOUGH)]):
+    for alert in [*watched(machine, [*events, tick(ENOUGH)]), *rested(machine, ENOUGH)]:
         revisions.setdefault(alert.id, []).append(alert)
     for known in revisions.values():
         assert [alert.revision for alert in known] == list(range(len(known)))
