@@ -7,6 +7,7 @@ import msgspec
 
 from tidewaiter.alert import CreatedBy, Evidence, PulledBy, Workload, format_time
 from tidewaiter.attribution import Directory, node_name
+from tidewaiter.behaviour import is_declared
 from tidewaiter.chain import Action, Chain, Session
 from tidewaiter.cluster import ClusterState
 from tidewaiter.event import PodContainer, User
@@ -92,6 +93,8 @@ def gather(chain: Chain, directory: Directory, graph: IdentityGraph, policy: Tru
     owners = _owners(pods, cluster)
     sessions = {repr(s.order): s for p in pods for s in p.sessions} | {repr(s.order): s for s in chain.sessions}
     config = found.image.config_digest if found.config_proof in ("proven", "by_name") else None
+    declared = graph.declared.get(config) if config is not None else None
+    sessions = {order: session for order, session in sessions.items() if not _is_check(session, declared)}
     contents = graph.contents.get(config) if config is not None else None
     acted = chain.actions if contents is None else sorted((*chain.actions, *chain.strangers), key=lambda a: a.order)
     return Case(
@@ -101,7 +104,7 @@ def gather(chain: Chain, directory: Directory, graph: IdentityGraph, policy: Tru
         pod=chain.pod_name,
         workload=_workload(chain, pods, owners),
         provenance=found,
-        declared=graph.declared.get(config) if config is not None else None,
+        declared=declared,
         contents=contents,
         probes=spec.probes if spec is not None else (),
         spec=spec,
@@ -117,6 +120,14 @@ def gather(chain: Chain, directory: Directory, graph: IdentityGraph, policy: Tru
         evidence=(*_evidence(chain, pods, owners, found, sessions.values()), *_held(contents)),
         unwatched=_unwatched(chain, cluster, policy),
     )
+
+
+def _is_check(session: Session, declared: Declared | None) -> bool:
+    """Whether nobody attached: Docker runs the image's health check, and tells of it as of any session."""
+    if declared is None or session.user is not None or not session.command:
+        return False
+    ran = Action(session.time_ns, "exec", session.source, session.stream, session.offset, None, session.command)
+    return is_declared(ran, declared, ())
 
 
 def _is_its_own(action: Action, chain: Chain, directory: Directory) -> bool:

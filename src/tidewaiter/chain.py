@@ -114,12 +114,19 @@ class Session(msgspec.Struct, frozen=True, gc=False):
 def attached(sessions: tuple[Session, ...], new: Session, room: int = 1) -> tuple[tuple[Session, ...], bool]:
     """(the sessions with one more, whether it was new). Of several records of one session the earliest stays.
 
+    Docker tells of a health check as of a session: of what nobody is named for few stay of one command, so that it
+    drives out no other.
+
     `room`: for how many containers there must be place.
     """
     told = [known for known in sessions if known.order == new.order]
     best = min((*told, new), key=lambda session: session.rank)
     grown = sorted((*(known for known in sessions if known not in told), best), key=lambda s: (s.time_ns, s.order))
-    return tuple(grown[: _SESSIONS_KEPT * room]), not told
+    if len(grown) > 2 * _SAME_KEPT * room:
+        kinds = [s.command if s.user is None else s.order for s in grown]
+        gone = set(left_out(kinds, _SESSIONS_KEPT // 2 * room, _SESSIONS_KEPT // 2 * room, _SAME_KEPT * room))
+        grown = [session for at, session in enumerate(grown) if at not in gone]
+    return tuple(grown), not told
 
 
 def acted(actions: tuple[Action, ...], new: Action, room: int = 1) -> tuple[tuple[Action, ...], bool, list[Action]]:

@@ -8,13 +8,54 @@ from an0691_cases import judged, strengths, verdict
 from made_events import (
     OUTSIDE,
     connected,
+    created,
     described,
+    digest,
     entered,
+    hunted,
+    image_facts,
     ran,
+    started,
 )
 from tidewaiter.policy import TrustPolicy
 
 # ------------------------------------------------------------------------------------------------ rule 2: execs
+
+
+def test_exec_that_runtime_and_kernel_tell_is_one_behaviour() -> None:
+    """The kernel's words stay, at the kernel's time; that the runtime was asked before decides when it was."""
+    asked = entered(9, "a", "sh", "-c", "id", source="docker_events", user=None, native_id="s1")
+    again = entered(60, "a", "sh", "-c", "id", source="docker_events", user=None, native_id="s2")
+    seen = ran(9.05, "a", "sh", "-c", "id", exe="/bin/busybox", source="sensor")
+    run = judged([asked, seen])
+    assert [shown.what for shown in run.only.behaviours] == ["sh -c id"]
+    assert run.only.behaviours[0].time == judged([seen]).only.time
+    assert run.only.time == judged([asked]).only.time
+    inner = ran(12, "a", "sh", "-c", "id", exe="/bin/busybox", source="sensor")
+    between = connected(10, "a")
+    assert [shown.kind for shown in judged([asked, seen, between, inner]).only.behaviours] == ["exec", "egress", "exec"]
+    assert [len(judged(events).only.behaviours) for events in ([asked], [asked, seen, again])] == [1, 2]
+
+
+def test_first_process_is_declared_before_its_start_is_told() -> None:
+    """The kernel is quicker than the runtime, and no alert comes that the start would take back."""
+    first = ran(0.5, "a", "sh", "/app.sh", parent_exe="/usr/bin/runc")
+    assert [verdict(hunted([created(0, "a"), *events])) for events in ([first], [first, started(0.6, "a")])] == [
+        "suspicious",
+        "suspicious",
+    ]
+
+
+def test_health_check_is_no_session() -> None:
+    """Docker tells of each; and a shell that somebody opens after a day of them is seen without any sensor."""
+    facts = image_facts(config_digest=digest("C"), healthcheck=("CMD", "wget", "x"), proof="runtime")
+    checks = [entered(n, "a", "wget", "x", source="docker_events", user=None, native_id=f"c{n}") for n in range(2, 100)]
+    told = [facts, described(0, "a", "C"), *checks]
+    assert verdict(judged(told)) == "quiet"
+    shell = entered(100, "a", "sh", source="docker_events", user=None, native_id="s1")
+    run = judged([*told, shell])
+    assert [shown.what for shown in run.only.behaviours] == ["sh"]
+    assert [stage.summary for stage in run.only.evidence if stage.stage == "session"] == ["attached: sh"]
 
 
 @pytest.mark.parametrize(

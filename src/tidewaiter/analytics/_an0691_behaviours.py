@@ -30,6 +30,7 @@ class Weighed(msgspec.Struct, frozen=True):
 
     shown: BehaviourShown
     time_ns: int
+    """When it was done, or asked for at the runtime, where that was told."""
     evidence: Evidence
     place: str
     """`inside` the window, `late` after it, or `early` before anything was seen of the container."""
@@ -38,16 +39,35 @@ class Weighed(msgspec.Struct, frozen=True):
 def behaviours_of(case: Case, policy: TrustPolicy) -> list[Weighed]:
     found: list[Weighed] = []
     in_session = _session_pids(case)
-    for action in case.actions:
+    asked = _asked(case, policy.clock_skew_ns)
+    for place, action in enumerate(case.actions):
         if action.prefix != BY_PID or _was_open(case, action.time_ns, policy.clock_skew_ns):
-            found += _weigh(case, policy, action, "container", in_session)
+            weighed = _weigh(case, policy, action, "container", in_session)
+            # Its runtime told of it when it was asked to run it: what came between came after.
+            times = [case.sessions[number].time_ns for number, begun in asked.items() if begun == place]
+            asked_ns = min(max(times, default=action.time_ns), action.time_ns)
+            found += [msgspec.structs.replace(one, time_ns=asked_ns) for one in weighed] if times else weighed
     for action in case.pod_actions:
         # What only the pod is known to have done is evidence for containers that were open then.
         if _was_open(case, action.time_ns, policy.clock_skew_ns):
             found += _weigh(case, policy, action, "pod", in_session)
-    for session in case.sessions:
-        found += _weigh_session(case, policy, session)
+    for number, session in enumerate(case.sessions):
+        # The kernel tells of a process by itself, and better than the runtime that began it.
+        found += _weigh_session(case, policy, session) if number not in asked else []
     return found
+
+
+def _asked(case: Case, skew_ns: int) -> dict[int, int]:
+    """Session -> the process that it began, where that was seen by itself: both by their place in the case."""
+    asked: dict[int, int] = {}
+    for number, session in enumerate(case.sessions):
+        is_named = session.user is not None and is_human(session.user.name)
+        for place, action in enumerate(case.actions) if session.command and not is_named else ():
+            is_soon = -skew_ns <= action.time_ns - session.time_ns <= _SESSION_ROOT_NS
+            if is_soon and action.prefix != BY_PID and _runs(action, session.command):
+                asked[number] = place
+                break
+    return asked
 
 
 def _was_open(case: Case, time_ns: int, skew_ns: int) -> bool:
@@ -148,7 +168,9 @@ def _place(case: Case, time_ns: int, is_its_own: bool, policy: TrustPolicy) -> s
 def _is_first_process(case: Case, action: Action, policy: TrustPolicy) -> bool:
     """Rule 5: where the image config is not known, the container's first process is treated as declared."""
     first = case.chain.first_process
-    if case.declared is not None or first is None or not case.chain.starts_ns:
+    # The start may be told after the first process was seen.
+    begun = case.chain.starts_ns or case.chain.creates_ns
+    if case.declared is not None or first is None or not begun:
         return False
     if (action.exe or "", action.args) != (first[1], first[2]):
         # After a restart the container's first process comes again, under another time.
@@ -156,7 +178,7 @@ def _is_first_process(case: Case, action: Action, policy: TrustPolicy) -> bool:
     parent = basename(action.parent_exe or "")
     if parent and not parent.startswith(_RUNTIME_PARENTS):
         return False
-    return any(-policy.clock_skew_ns <= action.time_ns - start <= FIRST_PROCESS_NS for start in case.chain.starts_ns)
+    return any(-policy.clock_skew_ns <= action.time_ns - start <= FIRST_PROCESS_NS for start in begun)
 
 
 def _session_pids(case: Case) -> set[int]:

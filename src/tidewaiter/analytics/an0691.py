@@ -9,11 +9,13 @@ from posixpath import basename
 from tidewaiter.alert import Confidence, Severity
 from tidewaiter.analytics._an0691_behaviours import Weighed, behaviours_of, broken_policy
 from tidewaiter.case import Case
+from tidewaiter.digest import digest_or_none
 from tidewaiter.judge import Analytic, Judgement
 from tidewaiter.policy import Effects, TrustPolicy
 from tidewaiter.resolve import Provenance
 
 _EVIDENCE_SHOWN = 24
+_DIGEST_SHOWN = len("sha256:") + 12
 _SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "busybox"})
 _STRENGTHS = {"strong": 0, "weak": 1}
 _CONFIDENCES: tuple[Confidence, ...] = ("low", "medium", "high")
@@ -136,7 +138,12 @@ def _why(kept: list[Weighed]) -> list[str]:
 
 def _image(case: Case) -> str:
     image = case.provenance.image
-    return image.reference or image.config_digest or "(unnamed)"
+    named = image.reference or image.config_digest or "(unnamed)"
+    digest = digest_or_none(named)
+    if digest is None:
+        return named
+    origins = case.provenance.repositories
+    return f"{origins[0]} ({digest[:_DIGEST_SHOWN]})" if origins else digest[:_DIGEST_SHOWN]
 
 
 def _did_most(behaviours: list[Weighed]) -> str:
