@@ -113,6 +113,15 @@ def test_container_is_told_at_the_moment_of_its_event() -> None:
     assert [found.entrypoint for found in of_kind(events, ImageFacts)] == [("/app",)]
 
 
+def test_resolvers_of_the_host_stand_in_for_those_that_are_not_named() -> None:
+    """A container is given them; one with resolvers of its own is not."""
+    told = [container(resolvers=["192.0.2.1"]), container(HostConfig={"Dns": []}, resolvers=["192.0.2.1"])]
+    for found, wanted in zip(told, (("127.0.0.1",), ("192.0.2.1",)), strict=True):
+        events = decode(SOURCE, event("container", "start", ID, {"container": found}, image=NAME))
+        (facts,) = of_kind(events, ContainerFacts)
+        assert facts.dns_servers == wanted
+
+
 def test_other_container_says_nothing() -> None:
     """An addition about another container is left aside."""
     (start,) = decode(SOURCE, event("container", "start", ID, {"container": container(Id=hex_of("d"))}, image=NAME))

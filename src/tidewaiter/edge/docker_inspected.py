@@ -17,6 +17,7 @@ import msgspec
 
 from tidewaiter.edge.docker_api import DockerApi, Refused
 from tidewaiter.edge.docker_cut import CONTAINER, IMAGE, LISTED_CONTAINER, Shape, kept
+from tidewaiter.edge.host_resolvers import host_resolvers
 from tidewaiter.edge.lines import LINE_LIMIT_BYTES
 from tidewaiter.image.blob import ReadError
 from tidewaiter.reference import reference_or_none
@@ -138,6 +139,10 @@ class Inspected:
         found = self._asked(self._containers, f"/containers/{quote(container_id, safe='')}/json", CONTAINER)
         if found is None or found.get("Id") != container_id:
             return None
+        host = found.get("HostConfig")
+        resolvers = [] if isinstance(host, dict) and host.get("Dns") else host_resolvers()
+        if resolvers:
+            found["resolvers"] = resolvers
         self._known[container_id] = None
         if len(self._known) > _KNOWN_KEPT:
             self._known.popitem(last=False)

@@ -71,6 +71,8 @@ class DockerContainer(msgspec.Struct, rename="pascal"):
     labels: dict[str, str] | None = None
     runtime: str | None = msgspec.field(default=None, name="runtime")
     """A collector's addition: `podman` where that answered."""
+    resolvers: list[str] | None = msgspec.field(default=None, name="resolvers")
+    """A collector's addition: the host's, which a container is given that is to have none of its own."""
 
 
 class DockerImage(Image, rename="pascal"):
@@ -167,7 +169,7 @@ def container_facts(container: DockerContainer, where: Where, time_ns: int | Non
         host_root_mount=mounts_host_root(None if is_list else host, container.mounts),
         # The HostConfig of a list holds the network mode only.
         host_pid=host.pid_mode == "host" if host and not is_list and host.pid_mode is not None else None,
-        dns_servers=tuple((host.dns if host else None) or ()),
+        dns_servers=tuple((host.dns if host else None) or container.resolvers or ()),
         ips=ip_addresses(container.network_settings),
         is_sandbox=is_sandbox,
     )
