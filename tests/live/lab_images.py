@@ -32,7 +32,40 @@ Push = Callable[..., Pushed]
 """Pushes an image that no other test has: `pushed("evil/web:1.0")`, with a mark where there are to be several."""
 
 
-def built(mark: str, architecture: str, command: Sequence[str], files: Mapping[str, bytes]) -> Image:
+def _file(name: str, data: bytes, mode: int = 0o755) -> tuple[tarfile.TarInfo, bytes]:
+    member = tarfile.TarInfo(name)
+    member.mode = mode
+    return member, data
+
+
+def _folder(name: str) -> tuple[tarfile.TarInfo, bytes]:
+    member = tarfile.TarInfo(name)
+    member.type, member.mode = tarfile.DIRTYPE, 0o1777 if name == "tmp" else 0o755
+    return member, b""
+
+
+def _link(name: str, target: str) -> tuple[tarfile.TarInfo, bytes]:
+    member = tarfile.TarInfo(name)
+    member.type, member.linkname = tarfile.SYMTYPE, target
+    return member, b""
+
+
+@cache
+def base_layer() -> bytes:
+    """busybox with its applets, and the folders that a runtime mounts over."""
+    told = subprocess.run([str(BUSYBOX), "--list"], capture_output=True, text=True, check=True).stdout  # noqa: S603 - the machine's busybox
+    applets = [name for name in told.split() if name != "busybox"]
+    return tar_members(
+        *(_folder(name) for name in ("bin", "dev", "etc", "proc", "sys", "tmp")),
+        _file("etc/passwd", b"root:x:0:0:root:/root:/bin/sh\n", 0o644),
+        _file("bin/busybox", BUSYBOX.read_bytes()),
+        *(_link(f"bin/{name}", "busybox") for name in applets),
+    )
+
+
+def built(
+    mark: str, architecture: str, command: Sequence[str], files: Mapping[str, bytes], settings: Mapping[str, object]
+) -> Image:
     """An image of the base and one layer of its own, which the mark makes unlike any other."""
     own = tar_members(folder("etc"), program("etc/mark", mark.encode(), 0o644), *map(program, files, files.values()))
     layers = (base_layer(), own)
@@ -40,7 +73,7 @@ def built(mark: str, architecture: str, command: Sequence[str], files: Mapping[s
         "architecture": architecture,
         "os": "linux",
         "created": "2026-03-02T08:00:00Z",
-        "config": {"Env": ["PATH=/bin"], "Cmd": list(command)},
+        "config": {"Env": ["PATH=/bin"], "Cmd": list(command), **settings},
         "rootfs": {"type": "layers", "diff_ids": [sha256(layer) for layer in layers]},
         "history": [{"created": "2026-03-02T08:00:00Z", "created_by": f"layer {n}"} for n in range(len(layers))],
     }
@@ -53,9 +86,13 @@ def push(
     mark: str | None = None,
     command: Sequence[str] = SLEEP,
     files: Mapping[str, bytes] | None = None,
+    settings: Mapping[str, object] | None = None,
 ) -> Pushed:
-    """Push an index of two platforms as `127.0.0.1:5000/NAME`; another mark makes other content."""
-    images = [built(mark or name, architecture, command, files or {}) for architecture in _PLATFORMS]
+    """Push an index of two platforms as `127.0.0.1:5000/NAME`; another mark makes other content.
+
+    `settings` are further members of the image config's `config` (`Entrypoint`, `Healthcheck`).
+    """
+    images = [built(mark or name, architecture, command, files or {}, settings or {}) for architecture in _PLATFORMS]
     entries = [entry(image) for image in images]
     table = index(*entries)
     described = {
