@@ -61,10 +61,10 @@ class Kernel(BpfObject):
         return self.lost
 
 
-def told(*records: bytes, kernel: Kernel | None = None) -> tuple[SensorDesk, Kernel]:
+def told(*records: bytes, kernel: Kernel | None = None, standing: Sequence[str] = ()) -> tuple[SensorDesk, Kernel]:
     """What is handed in for records."""
     kernel, listener = kernel or Kernel(), SensorDesk()
-    reading = Reading(listener, kernel, DnsNames())
+    reading = Reading(listener, kernel, DnsNames(), standing)
     kernel.made.records = list(records)
     reading.take()
     return listener, kernel

@@ -45,5 +45,22 @@ def test_who_goes_on_says_that_nothing_was_seen_meanwhile() -> None:
     lost = [record for record in records if record[3] is not None]
     assert lost == [(10, "tidewaiter", sight, "tidewaiter was not running") for sight in SIGHTS]
     found = {(collector, sight) for time_ns, collector, sight, why in records if why is None and time_ns == 20}
-    names = ("tidewaiter", "docker", "podman", "containerd", "sensor", "conntrack")
+    names = ("tidewaiter", "losses", "docker", "podman", "containerd", "sensor", "conntrack")
     assert found == {(name, sight) for name in names for sight in SIGHTS}
+
+
+def test_losses_are_told_once_however_long_they_last() -> None:
+    """From the last moment at which nothing was lost to the first at which nothing is any more."""
+    sights = Sights()
+    assert sights.lose((), 1, 2) == []
+    begun = told(sights.lose(["sensor"], 2, 3))
+    assert [(time_ns, sight) for time_ns, _, sight, why in begun if why] == [
+        (2, "execs"),
+        (2, "connections"),
+        (2, "names"),
+    ]
+    more = told(sights.lose(["docker_events", "sensor"], 3, 4))
+    assert [(time_ns, sight) for time_ns, _, sight, why in more if why] == [(3, "images"), (3, "containers")]
+    assert sights.lose(["sensor", "containerd_events"], 4, 5) == []
+    ended = told(sights.lose((), 5, 6))
+    assert {(time_ns, sight, why) for time_ns, _, sight, why in ended} == {(6, sight, None) for sight in SIGHTS}

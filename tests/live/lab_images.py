@@ -32,37 +32,6 @@ Push = Callable[..., Pushed]
 """Pushes an image that no other test has: `pushed("evil/web:1.0")`, with a mark where there are to be several."""
 
 
-def _file(name: str, data: bytes, mode: int = 0o755) -> tuple[tarfile.TarInfo, bytes]:
-    member = tarfile.TarInfo(name)
-    member.mode = mode
-    return member, data
-
-
-def _folder(name: str) -> tuple[tarfile.TarInfo, bytes]:
-    member = tarfile.TarInfo(name)
-    member.type, member.mode = tarfile.DIRTYPE, 0o1777 if name == "tmp" else 0o755
-    return member, b""
-
-
-def _link(name: str, target: str) -> tuple[tarfile.TarInfo, bytes]:
-    member = tarfile.TarInfo(name)
-    member.type, member.linkname = tarfile.SYMTYPE, target
-    return member, b""
-
-
-@cache
-def base_layer() -> bytes:
-    """busybox with its applets, and the folders that a runtime mounts over."""
-    told = subprocess.run([str(BUSYBOX), "--list"], capture_output=True, text=True, check=True).stdout  # noqa: S603 - the machine's busybox
-    applets = [name for name in told.split() if name != "busybox"]
-    return tar_members(
-        *(_folder(name) for name in ("bin", "dev", "etc", "proc", "sys", "tmp")),
-        _file("etc/passwd", b"root:x:0:0:root:/root:/bin/sh\n", 0o644),
-        _file("bin/busybox", BUSYBOX.read_bytes()),
-        *(_link(f"bin/{name}", "busybox") for name in applets),
-    )
-
-
 def built(
     mark: str, architecture: str, command: Sequence[str], files: Mapping[str, bytes], settings: Mapping[str, object]
 ) -> Image:

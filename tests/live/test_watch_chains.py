@@ -28,7 +28,7 @@ def test_chains_and_look_alikes(lab: Lab, docker: Docker, pushed: Push, policy: 
     """Each has its verdict, and no record of it ever said another."""
     ran: dict[str, tuple[str, str | None]] = {}
 
-    def run(name: str, wanted: str | None, image: Pushed, *command: str, **host: Any) -> str:
+    def run(name: str, wanted: str | None, image: Pushed, *command: str, **host: object) -> str:
         docker.pull(image.name)
         container = docker.run(image.name, *command, **host)
         ran[name] = (container, wanted)

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import click
 
-from tidewaiter.alert import ContainerShown, Output, Summary
+from tidewaiter.alert import Alert, ContainerShown, Output, Summary
 from tidewaiter.cli._terminal import page_size, put
 from tidewaiter.edge.collector import Condition
 from tidewaiter.edge.watch import Pulse
@@ -23,6 +23,8 @@ class Lines:
     def __init__(self, form: str) -> None:
         self._form = form
         self._containers: list[ContainerShown] = []
+        self._read: dict[str, Alert] = {}
+        """Alerts that were printed, as they were then."""
         self._is_torn = False
         """Whether the last output could not be written, or only its beginning."""
 

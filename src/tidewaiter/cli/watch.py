@@ -291,7 +291,7 @@ def _ending(run: Watch, for_ns: int | None, restore: Callable[[], None]) -> Iter
 
 
 def _unseen(run: Watch, sensor: str) -> list[str]:
-    """A sentence for each collector that does not see what it was to see."""
+    """A sentence for each collector that does not see what it was to see, and for each source that lost records."""
     lost = [
         f"{condition.collector}: {condition.sentence}"
         for condition in run.conditions.values()
@@ -299,4 +299,7 @@ def _unseen(run: Watch, sensor: str) -> list[str]:
         and condition.blind
         and not (condition.collector == "sensor" and sensor == NONE)
     ]
-    return lost if run.has_seen or lost else ["nothing could be collected"]
+    if not run.has_seen and not lost:
+        lost = ["nothing could be collected"]
+    dropped = run.engine.ledger.dropped
+    return [*lost, *(f"{source}: {count:,} records were lost" for source, count in sorted(dropped.items()))]

@@ -59,7 +59,7 @@ class BpfSensor:
         with ExitStack() as until_end:
             try:
                 loaded, condition = self._load(until_end)
-                reading = Reading(desk, loaded, DnsNames())
+                reading = Reading(desk, loaded, DnsNames(), cgroup_paths())
                 desk.tell(condition)
                 reading.follow()
             except LibbpfError as error:
