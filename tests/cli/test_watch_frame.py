@@ -125,6 +125,12 @@ def test_golden(width: int, height: int) -> None:
     golden(f"watch-{width}x{height}.txt", render_scene(scene(), width, height, color=False))
 
 
+def test_the_page_shows_the_screen_as_it_is() -> None:
+    """docs/watch.md holds the smaller frame, line by line."""
+    page = (GOLDEN.parents[2] / "docs" / "watch.md").read_text(encoding="utf-8")
+    assert (GOLDEN / "watch-80x24.txt").read_text(encoding="utf-8").rstrip("\n") in page
+
+
 def test_golden_before_anything_happened() -> None:
     first = Scene(host="n1", began_ns=at(0), now_ns=at(2))
     golden("watch-empty.txt", render_scene(first, 80, 24, color=False))
