@@ -1,6 +1,7 @@
 """Proves that the files of deploy/ are sound, and that what they allow is enough for the sensor and both sockets."""
 
 import configparser
+import os
 import re
 import shutil
 import sys
@@ -122,6 +123,8 @@ def test_unit_is_one_for_systemd(tmp_path: Path) -> None:
     """systemd knows every key, and rates the exposure as no worse than OK."""
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd-analyze is not on this machine; what it would prove was not proven")
+    if os.geteuid() != 0:
+        pytest.skip("systemd-analyze wants folders of the system's, which only root has; nothing was proven")
     whole = (DEPLOY / "tidewaiter.service").read_text(encoding="utf-8")
     copied = tmp_path / "tidewaiter.service"
     copied.write_text(whole.replace("/opt/tidewaiter/bin/tidewaiter", "/bin/true"))

@@ -7,13 +7,12 @@ index usually one platform is there; what is not is told as not there.
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from tidewaiter.digest import Digest
-from tidewaiter.edge.runtime_sockets import socket_of
+from tidewaiter.edge.runtime_sockets import may_be_socket, socket_of
 from tidewaiter.image.blob import Blob, ReadError
 from tidewaiter.image.descriptor import Descriptor
 from tidewaiter.image.graph import Graph, Root
@@ -36,7 +35,7 @@ def open_containerd(reference: str, namespace: str | None = None, address: str |
     Raises `ReadError` where containerd cannot be asked or has no such image.
     """
     namespace, address = namespace or default_namespace(), address or socket_of("containerd")
-    if not Path(address).is_socket():
+    if not may_be_socket(address):
         raise ReadError(f"containerd does not listen at {address}: there is no such socket")
     # gRPC takes longer to import than all else together, and most commands never ask for it.
     from tidewaiter.edge.containerd_api import Connection, Containerd

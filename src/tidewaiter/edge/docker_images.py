@@ -7,7 +7,6 @@ wanted. The image is asked for by its id, so that a tag that moves meanwhile cha
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, BinaryIO, cast
 from urllib.parse import quote
 
@@ -15,7 +14,7 @@ import msgspec
 
 from tidewaiter.edge.docker_api import DockerApi
 from tidewaiter.edge.rewound import Rewound
-from tidewaiter.edge.runtime_sockets import socket_of
+from tidewaiter.edge.runtime_sockets import may_be_socket, socket_of
 from tidewaiter.image.blob import ReadError
 from tidewaiter.image.docker_archive import read_docker_archive
 from tidewaiter.image.limits import DOCUMENT_BYTES
@@ -36,7 +35,7 @@ def open_docker(reference: str, socket: str | None = None) -> Iterator[View]:
     can be no image's name or id.
     """
     socket = socket or socket_of("docker")
-    if not Path(socket).is_socket():
+    if not may_be_socket(socket):
         raise ReadError(f"Docker does not listen at {socket}: there is no such socket")
     daemon = DockerApi(socket, _SILENCE_S)
     try:

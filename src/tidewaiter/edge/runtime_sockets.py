@@ -41,5 +41,13 @@ def socket_of(runtime: Runtime) -> str:
 
 
 def socket_that_is_there(runtime: Runtime) -> str | None:
-    """The usual socket, where there is one."""
-    return USUAL[runtime] if Path(USUAL[runtime]).is_socket() else None
+    """The usual socket, where there may be one."""
+    return USUAL[runtime] if may_be_socket(USUAL[runtime]) else None
+
+
+def may_be_socket(path: str) -> bool:
+    """Whether a socket is there, or this user may not look: whoever asks it will be told so."""
+    try:
+        return Path(path).is_socket()
+    except PermissionError:
+        return True
