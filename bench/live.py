@@ -146,7 +146,7 @@ def latency(bench: Bench, chains: int) -> list[str]:
             if number < len(images):
                 bench.docker.pull(image)
             container = bench.docker.run(image)
-            fifo = Path(f"/proc/{bench.docker.pid(container)}/root/tmp/go")
+            fifo = Path("/proc", str(bench.docker.pid(container)), "root", "tmp", "go")
             wait_until(fifo.exists, "the container waits", 20)
             fifo.write_text("go\n")
             watch.record(container)

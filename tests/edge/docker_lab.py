@@ -103,3 +103,8 @@ def member(record: bytes, *path: str) -> Any:
     for name in path:
         value = value.get(name) if isinstance(value, dict) else None
     return value
+
+
+def of(desk: Desk, kind: type[Any]) -> list[Any]:
+    """The events of one kind."""
+    return [found for found in desk.events() if isinstance(found, kind)]

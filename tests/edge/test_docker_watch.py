@@ -1,8 +1,6 @@
 """Proves how the live Docker collector begins, goes on and waits, whatever the daemon does."""
 
 import json
-import os
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -10,10 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from daemons import docker, needed, run
-from docker_lab import Desk, archive, member, runnable, watching
+from docker_lab import Desk, member, of, watching
 from fake_docker import FakeDocker, fake_docker
-from runnable import BUSYBOX
 
 from tidewaiter.edge import docker_watch
 from tidewaiter.edge.lines import LINE_LIMIT_BYTES
@@ -80,11 +76,6 @@ def desk(daemon: FakeDocker) -> Iterator[Desk]:
     with watching(daemon.path) as desk:
         desk.wait_state("ready")
         yield desk
-
-
-def of(desk: Desk, kind: type[Any]) -> list[Any]:
-    """The events of one kind."""
-    return [found for found in desk.events() if isinstance(found, kind)]
 
 
 def test_what_is_there_is_told_before_ready(daemon: FakeDocker) -> None:
@@ -343,75 +334,3 @@ def begun(daemon: FakeDocker, watched_ns: int | None) -> tuple[list[str], list[s
         desk.wait(lambda: any(found.container_id == CONTAINER for found in of(desk, ContainerStart)))
         started = [found.container_id for found in of(desk, ContainerStart)]
         return started, [found.reference for found in of(desk, ImagePull)]
-
-
-def test_socket_that_appears_late(tmp_path: Path) -> None:
-    """It is said what was looked for, what still works and how to mend it; then it goes on."""
-    path = tmp_path / "docker.sock"
-    with watching(str(path)) as desk:
-        waiting = desk.wait_state("waiting")
-        with fake_docker(path):
-            desk.wait_state("ready")
-    assert waiting.sentence == (
-        f"Docker does not listen at {path}: there is no such socket. Start Docker, or name its socket: "
-        "--docker SOCKET, $DOCKER_HOST. Its images and containers are not seen, what processes do is; it is tried again"
-    )
-
-
-def test_socket_where_nobody_listens(tmp_path: Path) -> None:
-    """A daemon that was killed leaves its socket."""
-    path = tmp_path / "docker.sock"
-    with socket.socket(socket.AF_UNIX) as left:
-        left.bind(str(path))
-    with watching(str(path), "podman") as desk:
-        waiting = desk.wait_state("waiting")
-    assert f"Podman does not listen at {path}: nobody does" in waiting.sentence
-    assert waiting.collector == "podman"
-
-
-def test_no_permission(tmp_path: Path) -> None:
-    """Who may not open the socket is told how to come to."""
-    path = tmp_path / "docker.sock"
-    with fake_docker(path):
-        path.chmod(0o600 if os.geteuid() == 0 else 0)
-        drop = os.geteuid() == 0
-        if drop:
-            os.seteuid(65534)
-        try:
-            with watching(str(path)) as desk:
-                waiting = desk.wait_state("waiting")
-        finally:
-            if drop:
-                os.seteuid(0)
-    assert "may not be asked by this user" in waiting.sentence
-    assert "sudo" in waiting.sentence
-
-
-@pytest.mark.e2e
-def test_real_docker_is_restarted(tmp_path: Path) -> None:
-    """The container that a new daemon finds is the one of the old; the image is not told again."""
-    needed("dockerd", "docker", "containerd")
-    if os.geteuid() != 0 or not BUSYBOX.exists():
-        pytest.skip("only root can start dockerd; what it would prove was not proven")
-    built = runnable("restarted", "shop/web:1")
-    path = tmp_path / "docker.sock"
-    with watching(str(path)) as desk:
-        desk.wait_state("waiting")
-        with docker(tmp_path):
-            desk.wait_state("ready")
-            host = f"--host=unix://{path}"
-            run("docker", host, "load", "-q", "-i", str(archive(built, tmp_path)))
-            run("docker", host, "run", "-d", "--stop-signal=KILL", "--name=web", "--network=none", "shop/web:1")
-            started = desk.wait_record('"Action":"start"', '"Pid"')
-        desk.wait_state("waiting", 2)
-        with docker(tmp_path):
-            again = desk.wait_state("ready", 2)
-            run("docker", host, "start", "web")
-            desk.wait(lambda: len([r for r in desk.records() if b'"Action":"start"' in r and b'"Pid"' in r]) == 2)
-            run("docker", host, "rm", "-f", "web")
-    assert "1 container, 1 image" in again.sentence
-    containers = {found.container_id for found in of(desk, ContainerStart)}
-    assert containers == {member(started, "Actor", "ID")}
-    assert {found.image.config_digest for found in of(desk, ContainerFacts)} == {built.config_digest}
-    pids = {found.pid for found in of(desk, ContainerStart)} - {None}
-    assert len(pids) == 2

@@ -7,6 +7,7 @@ tells nobody what it loses, and syslog acknowledges nothing: a webhook or a file
 import errno
 import select
 import socket
+from abc import ABC, abstractmethod
 
 from tidewaiter.alert import Output
 from tidewaiter.edge.delivery import Refused, TryLater
@@ -18,7 +19,7 @@ TIMEOUT_S = 10.0
 """For a connection, and for each message."""
 
 
-class SyslogReceiver:
+class SyslogReceiver(ABC):
     """Sends to one address, connected when it is first needed."""
 
     def __init__(self, name: str, body: Encode) -> None:
@@ -49,8 +50,9 @@ class SyslogReceiver:
             self._socket.close()
             self._socket = None
 
+    @abstractmethod
     def _connect(self) -> socket.socket:
-        raise NotImplementedError
+        """A socket on which messages can be sent. Raises OSError."""
 
     def _framed(self, told: bytes, connected: socket.socket) -> bytes:
         return told
