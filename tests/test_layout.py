@@ -136,6 +136,14 @@ def test_file_is_short_enough_to_read(module: str) -> None:
     assert len((PACKAGE / module).read_text(encoding="utf-8").splitlines()) <= MAX_LINES
 
 
+@pytest.mark.parametrize("folder", ["tests", "bench", "docs", "bpf"])
+def test_what_stands_around_the_package_is_short_enough_too(folder: str) -> None:
+    """Tests, benchmarks and the kernel's programs are read as well."""
+    files = [path for kind in ("py", "c", "h") for path in (PACKAGE.parents[1] / folder).rglob(f"*.{kind}")]
+    assert files
+    assert [path.name for path in files if len(path.read_text(encoding="utf-8").splitlines()) > MAX_LINES] == []
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_file_has_a_name_of_the_field(module: str) -> None:
     """A module whose best name says nothing has no job."""
