@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from watch_runs import ATTACK, BEGIN, NS, Doing, Run, Seen, docker, engine_of, handing_in
 
-from runs import ATTACK, BEGIN, NS, Doing, Run, Seen, docker, engine_of, handing_in
 from tidewaiter.alert import Alert, ContainerShown, Output
 from tidewaiter.edge.collector import Condition, Desk, Observation
 from tidewaiter.edge.recording import Recording

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from watch_runs import ATTACK, BEGIN, NS, Doing, Run, docker, engine_of, handing_in
 
 from made_events import AN0691
-from runs import ATTACK, BEGIN, NS, Doing, Run, docker, engine_of, handing_in
 from tidewaiter.alert import Alert, ContainerShown, Output
 from tidewaiter.edge.collector import Condition, Desk, Observation
 from tidewaiter.edge.hunt import Hunt
