@@ -7,11 +7,14 @@ from typing import Any
 import msgspec
 import pytest
 
+from tidewaiter.baseline import Profile
+from tidewaiter.completeness import Completeness
 from tidewaiter.edge.batch import Batch
 from tidewaiter.edge.reader import Reader, ReadOptions
 from tidewaiter.edge.recognise import Recogniser
 from tidewaiter.edge.sieve import Sieve
 from tidewaiter.event import Event, Where
+from tidewaiter.policy import TrustPolicy
 from tidewaiter.sources import Source
 
 pytest_plugins = ("live_fixtures",)
@@ -152,14 +155,39 @@ def workroom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.fixture
-def image_golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
-    """Compares a text with the file of that name in tests/golden/image; --refresh writes it."""
+Compare = Callable[[str, str], None]
 
+
+def _golden(request: pytest.FixtureRequest, folder: str) -> Compare:
     def compare(name: str, text: str) -> None:
-        file = Path(__file__).parent / "golden" / "image" / name
+        file = Path(__file__).parent / "golden" / folder / name
         if request.config.getoption("--refresh"):
+            file.parent.mkdir(exist_ok=True)
             file.write_text(text, encoding="utf-8")
         assert text == file.read_text(encoding="utf-8")
 
     return compare
+
+
+@pytest.fixture
+def image_golden(request: pytest.FixtureRequest) -> Compare:
+    """Compares a text with the file of that name in tests/golden/image; --refresh writes it."""
+    return _golden(request, "image")
+
+
+@pytest.fixture
+def baseline_golden(request: pytest.FixtureRequest) -> Compare:
+    """Compares a text with the file of that name in tests/golden/baseline; --refresh writes it."""
+    return _golden(request, "baseline")
+
+
+@pytest.fixture
+def known_completeness(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How complete baselines are shown to be, whatever the estimate says: half known, and immature."""
+
+    def half(profiles: tuple[Profile, ...], policy: TrustPolicy) -> Completeness:
+        units, starts = (sum(getattr(one, name) for one in profiles) for name in ("units", "starts"))
+        return Completeness(0.5, 0.6, units, 1, starts, 2, 3, is_mature=False)
+
+    for module in ("_baseline_known", "_baseline_show"):
+        monkeypatch.setattr(f"tidewaiter.cli.{module}.completeness_of", half)

@@ -4,13 +4,13 @@ import msgspec
 import pytest
 
 from made_events import attack, hunted
-from tidewaiter.alert import Alert, ContainerShown, Summary, format_time, stable_id
+from tidewaiter.alert import Alert, ContainerShown, Incident, Output, Summary, format_time, stable_id
 
 CONTRACT = {
     *("kind", "schema", "id", "revision", "final", "analytic", "technique", "verdict", "severity", "confidence"),
     *("title", "time", "cluster", "node", "container_id", "container_name", "namespace", "pod", "workload", "image"),
     *("digest_consistency", "trust", "pulled_by", "created_by", "evidence", "behaviours", "behaviours_omitted"),
-    *("reasons", "missing", "incident"),
+    *("reasons", "missing", "incident", "baseline"),
 }
 IMAGE = {"reference", "index_digest", "manifest_digest", "config_digest", "chain_id"}
 
@@ -63,6 +63,21 @@ def test_outputs_are_told_apart_by_kind() -> None:
         for out in (run.only, run.containers[0], run.summary)
     ]
     assert kinds == [Alert, ContainerShown, Summary]
+
+
+def test_incident_has_every_field_of_the_contract_and_no_other() -> None:
+    machine = hunted([*attack("a"), *attack("b")]).engine
+    [incident] = [output for output in machine.finish() if isinstance(output, Incident)]
+    record = msgspec.json.decode(msgspec.json.encode(incident))
+    assert set(record) == {
+        *("kind", "schema", "id", "revision", "final", "analytic", "technique", "verdict", "severity", "title"),
+        *("cluster", "image", "created_by", "first_seen", "last_seen", "nodes", "namespaces", "workloads"),
+        *("members", "members_omitted"),
+    }
+    assert set(record["members"][0]) == {
+        *("alert", "time", "verdict", "node", "namespace", "pod", "container_id", "container_name")
+    }
+    assert msgspec.json.decode(msgspec.json.encode(incident), type=Output) == incident
 
 
 def test_summary_has_every_field_of_the_contract() -> None:

@@ -79,10 +79,9 @@ def expectations() -> dict[str, dict[str, Any]]:
 
 
 def test_every_case_has_a_scenario(cases: dict[str, dict[str, Any]]) -> None:
-    """Each published case is told once, in a folder of its name, and waits for nothing."""
+    """Each published case is told once, in a folder of its name."""
     told = {name: expected["case"] for name, expected in expectations().items() if "case" in expected}
     assert told == {name: name for name in cases}
-    assert [name for name in cases if "needs" in expectations()[name]] == []
 
 
 def test_verdicts_are_the_labels(cases: dict[str, dict[str, Any]]) -> None:
@@ -121,3 +120,28 @@ def test_texts_that_the_rules_overrule(name: str) -> None:
     scenario, verdict, why = TEXTS_OVERRULED[name]
     assert expectations()[scenario]["verdict"] == verdict
     assert why
+
+
+@pytest.mark.parametrize("name", sorted(expectations()))
+def test_label_agrees_with_what_is_expected(name: str) -> None:
+    """An attack names a container that is one; nobody who is benign holds one; what has no label labels nothing."""
+    expected = expectations()[name]
+    own = {entry.get("label") for entry in expected.get("containers", ())}
+    reported = {entry["verdict"] for entry in expected.get("containers", ())} & {"alert", "suspicious"}
+    if expected.get("label") == "attack":
+        assert reported or "attack" in own
+    else:
+        assert own == {None} or not own
+
+
+def test_cases_are_labelled_as_published(cases: dict[str, dict[str, Any]]) -> None:
+    """A case among the attacks is labelled so, and so is one among the benign."""
+    labels = {name: "attack" if name.startswith("A") else "benign" for name in cases}
+    assert {name: expectations()[name].get("label") for name in cases} == labels
+
+
+def test_twins_of_attacks_are_attacks() -> None:
+    """Changing the policy or the name makes no attack harmless."""
+    twins = {name: found for name, found in expectations().items() if found.get("twin_of", "").startswith("A")}
+    assert twins
+    assert {found.get("label") for found in twins.values()} == {"attack"}

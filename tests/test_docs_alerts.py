@@ -22,6 +22,9 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
     "created_by": alert.CreatedBy,
     "evidence": alert.Evidence,
     "behaviours": alert.BehaviourShown,
+    "baseline": alert.BaselineShown,
+    "Incident": alert.Incident,
+    "members": alert.IncidentMember,
     "Container": alert.ContainerShown,
     "Summary": alert.Summary,
     "sources": alert.SourceCount,
@@ -84,6 +87,8 @@ def test_values_of_closed_sets_are_documented() -> None:
         "state": (alert.TrustShown.__annotations__["state"], "trust"),
         "kind": (alert.BehaviourShown.__annotations__["kind"], "behaviours"),
         "strength": (alert.BehaviourShown.__annotations__["strength"], "behaviours"),
+        "known": (get_args(alert.BehaviourShown.__annotations__["known"])[0], "behaviours"),
+        "content": (alert.BaselineShown.__annotations__["content"], "baseline"),
         "attribution": (alert.BehaviourShown.__annotations__["attribution"], "behaviours"),
     }
     missing = [
@@ -99,7 +104,7 @@ def test_examples_are_whole_records() -> None:
     """Each example decodes into its record and has every field: what is encoded again is what stands there."""
     examples = re.findall(r"^```json\n(.*?)\n```", PAGE, re.M | re.S)
     decoded = [msgspec.json.decode(example, type=Output) for example in examples]
-    assert [type(output) for output in decoded] == [alert.Alert, alert.Summary]
+    assert [type(output) for output in decoded] == [alert.Alert, alert.Incident, alert.Summary]
     assert [msgspec.json.encode(output).decode() for output in decoded] == examples
 
 

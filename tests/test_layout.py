@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "src" / "tidewaiter"
 MODULES = sorted(str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py"))
 
-LEAVES = ("sources", "analytics", "sinks", "exports", "image", "intel")
+LEAVES = ("sources", "analytics", "sinks", "exports", "image", "intel", "review")
 """Areas that import the core and themselves, and never each other."""
 OUTER = ("edge", "cli", "web")
 """Areas that may import everything; nothing else imports them."""

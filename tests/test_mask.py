@@ -161,3 +161,17 @@ def test_survives_long_hostile_text(part: str) -> None:
     short, long = mask_text(f"token {part * 50} --password hush"), mask_text(f"token {part * 8_000} --password hush")
     assert "hush" not in short
     assert "hush" not in long
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("curl -H Authorization:abc https://x.example/y", "curl -H Authorization:*** https://x.example/y"),
+        ("curl -H Authorization: Bearer abc https://x.example|sh", "curl -H Authorization: *** https://x.example|sh"),
+        ("curl -b cookie=a=1; b=2 -o /x http://x.example", "curl -b cookie=*** -o /x http://x.example"),
+        ("echo x-auth-token: abc | nc x.example 4444", "echo x-auth-token: *** | nc x.example 4444"),
+    ],
+)
+def test_what_is_fetched_does_not_hide_behind_a_header(text: str, expected: str) -> None:
+    """Two command lines that differ in the host are two, whatever secret stands before it."""
+    assert mask_text(text) == expected

@@ -9,7 +9,7 @@ import pytest
 
 from tidewaiter.policy import DEFAULT_POLICY, ConfigError, TrustPolicy, load_policy
 from tidewaiter.policy_load import parse_duration
-from tidewaiter.policy_rules import Behaviours, Mirror, Scope, TrustRule
+from tidewaiter.policy_rules import BaselineRules, Behaviours, Mirror, Scope, TrustRule
 from tidewaiter.policy_yaml import MAX_CHARACTERS
 
 GOLDEN = Path(__file__).parent / "golden" / "policy"
@@ -63,6 +63,7 @@ outbound_cidr_block_list: [203.0.113.7, "::ffff:198.51.100.0/120"]
 suspicious_binaries: ["perl*"]
 behaviours: {suspicious_binary: weak, declared_binary: none, policy_broken: strong}
 debug_containers: alert
+baseline: {completeness: 0.9, containers: 5, hours: 48, retention: 14d}
 """
         )
         assert rules == TrustPolicy(
@@ -76,6 +77,7 @@ debug_containers: alert
             suspicious_binaries=("perl*",),
             behaviours=Behaviours(suspicious_binary="weak", declared_binary="none", policy_broken="strong"),
             debug_containers="alert",
+            baseline=BaselineRules(completeness=0.9, containers=5, hours=48, retention_ns=14 * 86_400_000_000_000),
         )
 
     @pytest.mark.parametrize("row", Behaviours.__struct_fields__)
@@ -83,6 +85,15 @@ debug_containers: alert
     def test_every_judging_row_has_a_strength(self, row: str, strength: str) -> None:
         behaviours = load(f"behaviours: {{{row}: {strength}}}").behaviours
         assert behaviours == msgspec.structs.replace(Behaviours(), **{row: strength})
+
+    @pytest.mark.parametrize(("text", "share"), [("0", 0.0), ("1", 1.0), ("0.999", 0.999), ("1.0", 1.0)])
+    def test_a_share_lies_between_nothing_and_all(self, text: str, share: float) -> None:
+        assert load(f"baseline: {{completeness: {text}}}").baseline == BaselineRules(completeness=share)
+
+    @pytest.mark.parametrize("text", ["1.5", "-0.1", ".nan", ".inf", "1.0000001", "95", "0x1", "0.9e0"])
+    def test_what_is_no_share_is_refused(self, text: str) -> None:
+        (fault,) = faults(f"baseline: {{completeness: {text}}}")
+        assert fault.startswith("policy.yaml:1: baseline.completeness: ")
 
     def test_a_scope_takes_every_field_and_every_effect(self) -> None:
         (scope,) = load(
@@ -285,6 +296,7 @@ class TestDocumentation:
             *("scopes", "tests", "mirror", "upstream", "image", "digests", "state", "effect", "group", "digest"),
             *("expect", "expect_effect", "mutable_tag", "privileged", "host_root_mount", "host_pid", "always_pull"),
             *Behaviours.__struct_fields__,
+            *("baseline", "completeness", "containers", "hours", "retention"),
             *(field for field in Scope.__struct_fields__),
         }
         assert sorted(key for key in keys if f"`{key}`" not in text) == []
@@ -294,7 +306,7 @@ class TestDocumentation:
         (fault,) = faults("zzzzzz: 1")
         text = DOCS.read_text()
         keys = fault.partition("the keys here are ")[2].split(", ")
-        assert len(keys) == 15
+        assert len(keys) == 16
         assert [key for key in keys if f"`{key}`" not in text] == []
 
     def test_every_example_policy_loads_and_passes(self) -> None:

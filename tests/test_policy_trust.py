@@ -32,6 +32,7 @@ def test_defaults_are_those_of_a_run_without_a_policy() -> None:
         "control_plane_egress": "strong",
         "written_binary": "strong",
         "internal_egress": "weak",
+        "unseen_program": "weak",
         "unproven_initiator": "weak",
         "interactive_session": "weak",
         "policy_broken": "weak",

@@ -4,6 +4,7 @@ An event that names no known container waits (`waiting.py`) until a record names
 whoever had its address then, or is `unattributed`, never taken for harmless.
 """
 
+from collections import deque
 from collections.abc import Callable
 from typing import Literal
 
@@ -23,7 +24,8 @@ from tidewaiter.policy import TrustPolicy
 from tidewaiter.processes import chain_of_process, likely_chain_of_process, process_ids, take_back
 from tidewaiter.shared import shared_path, shared_text, shared_texts, shared_user
 from tidewaiter.strangers import Strangers
-from tidewaiter.waiting import WaitingRoom
+from tidewaiter.unfamiliar import Unfamiliar
+from tidewaiter.waiting import CAP, WaitingRoom
 
 Outcome = Literal["used", "irrelevant", "waiting", "expired", "unattributed", "duplicate", "rejected"]
 
@@ -37,12 +39,15 @@ class Activity:
         graph: IdentityGraph,
         policy: TrustPolicy,
         *,
+        unfamiliar: Unfamiliar | None = None,
         keep_arguments: bool = False,
         settles: Callable[[Chain, int], bool],
         on_resolved: Callable[[Event, Outcome], None],
+        notes: Callable[[Chain | PodRecord, Action, bool], bool] | None = None,
     ) -> None:
         self.directory = directory
         self._strangers = Strangers(graph)
+        self._unfamiliar = unfamiliar
         self.policy = policy
         self.keep_arguments = keep_arguments
         self.waiting = WaitingRoom()
@@ -56,6 +61,10 @@ class Activity:
         self._is_resolving = False
         self._settles = settles
         self._on_resolved = on_resolved
+        self._notes = notes
+        """While learning, notes whatever is done and says whether it is a habit."""
+        self._found_by_pid: deque[tuple[ProcessExec | NetworkFlow, Action]] = deque()
+        """While learning, what was filed by its process id alone: until it is certain whose that was."""
 
     # ------------------------------------------------------------------------------------------ events
 
@@ -95,29 +104,35 @@ class Activity:
             chain.first_process = first
         if not chain.is_unique:
             note_process(chain, first)
-        return self._act(chain, action)
+        return self._act(chain, action, event)
 
     def network_flow(self, event: NetworkFlow) -> Outcome:
         """File a connection: by container, by pod, or by the address it came from."""
         if event.direction == "ingress" or event.is_reply or event.dst_ip is None:
             return "irrelevant"
         action = self._connection(event)
-        if action.prefix == BY_PID and row_of(action, self.policy) is None:
+        if action.prefix == BY_PID and not self._may_count(action, is_named=event.pod is not None):
             return "irrelevant"
         chain = self._actor(event)
         if chain is not None:
             return "irrelevant" if chain.is_settled else self._flow(chain, event, action)
         if event.container_id_prefix is not None:
-            return self.wait(event) if row_of(action, self.policy) is not None else self._glimpse(event)
+            return self.wait(event) if self._may_count(action) else self._glimpse(event)
         cluster = self.directory.cluster(event.cluster)
         if event.pod is not None and (event.pod.name or event.pod.uid):
             return self._act_in_pod(cluster, event.pod, action)
         return self.wait(event)
 
+    def _may_count(self, action: Action, *, is_named: bool = True) -> bool:
+        """Whether a connection falls under a row, or may be one that a baseline has not seen, or is to learn."""
+        if self._notes is not None or row_of(action, self.policy) is not None:
+            return True
+        return is_named and self._unfamiliar is not None and self._unfamiliar.may_be(action)
+
     def _flow(self, chain: Chain, event: NetworkFlow, action: Action) -> Outcome:
         self.directory.identify(chain, event)
         chain.see(action.time_ns)
-        return self._act(chain, action)
+        return self._act(chain, action, event)
 
     def _glimpse(self, event: NetworkFlow) -> Outcome:
         """What is no behaviour still shows that its container is there, and what it is called: once is enough."""
@@ -190,6 +205,12 @@ class Activity:
         """What is older than a time waits no longer."""
         for event in self.waiting.overdue(before_ns):
             self._on_resolved(event, self._last_resort(event))
+        for _ in range(len(self._found_by_pid)):
+            found = self._found_by_pid.popleft()
+            if found[1].time_ns < before_ns:
+                self._note_by_pid(*found)
+            else:
+                self._found_by_pid.append(found)
 
     def learn_pid(self, event: ContainerEvent, pid: int | None, time_ns: int, chain: Chain) -> None:
         """A process is in a container; so are those that waited for it."""
@@ -249,24 +270,57 @@ class Activity:
             return self.directory.find(event)
         return chain_of_process(self.directory, event, self.policy.clock_skew_ns) if event.pod is None else None
 
-    def _act(self, chain: Chain, action: Action) -> Outcome:
+    def _act(self, chain: Chain, action: Action, event: ProcessExec | NetworkFlow | None = None) -> Outcome:
         self.touched.append(chain)
         if self._settles(chain, self.now_ns):
             return "irrelevant"
-        if row_of(action, self.policy) is None:
+        row = row_of(action, self.policy)
+        is_noted = self._notes is not None and self._note(chain, action, row is not None, event)
+        if row is None:
             chain.descend(link(action.time_ns, action.pid, action.parent_pid))
+            is_asked = self._unfamiliar is not None and self._wonder(chain.cluster, chain.pod_namespace, chain, action)
             if not self._strangers.may_be(action):
-                return "irrelevant"
+                return "used" if is_asked or is_noted else "irrelevant"
             chain.estrange(action)
             return "used"
         return "used" if chain.act(action) else "duplicate"
+
+    def _note(self, chain: Chain, action: Action, is_behaviour: bool, event: ProcessExec | NetworkFlow | None) -> bool:
+        if event is None or action.prefix != BY_PID or event.pod is not None:
+            return self._notes is not None and self._notes(chain, action, is_behaviour)
+        self._found_by_pid.append((event, action))
+        if len(self._found_by_pid) > CAP:
+            self._note_by_pid(*self._found_by_pid.popleft())
+        return True
+
+    def _note_by_pid(self, event: ProcessExec | NetworkFlow, action: Action) -> None:
+        """Note what was done by a process, of whichever container it is known to have been by now."""
+        chain = likely_chain_of_process(self.directory, event, self.policy.clock_skew_ns)
+        if chain is None or self._notes is None or not chain.was_open(action.time_ns, self.policy.clock_skew_ns):
+            return
+        self._notes(chain, action, row_of(action, self.policy) is not None)
 
     def _act_in_pod(self, cluster: ClusterState, pod: Pod, action: Action) -> Outcome:
         record = cluster.pod(pod)
         if record is None:
             return "unattributed"
+        return self._act_in(cluster, record, action)
+
+    def _act_in(self, cluster: ClusterState, record: PodRecord, action: Action) -> Outcome:
         self.touched.append((cluster.name, record))
+        is_counted = row_of(action, self.policy) is not None
+        if self._notes is not None:
+            self._notes(record, action, is_counted)
+        if not is_counted and self._wonder(cluster.name, record.namespace, record, action):
+            return "used"
         return "used" if record.act(action) else "duplicate"
+
+    def _wonder(self, cluster: str, namespace: str | None, actor: Chain | PodRecord, action: Action) -> bool:
+        """Whether a baseline is to be asked about an action under no row; the first of its habit is kept for that."""
+        if self._unfamiliar is None or not self._unfamiliar.may_be(action):
+            return False
+        self._unfamiliar.keep(cluster, namespace, actor, action)
+        return True
 
     def _act_of_holder(self, cluster: ClusterState, address: str, action: Action) -> Outcome:
         holder = cluster.holder_of(address, action.time_ns, self.policy.clock_skew_ns)
@@ -275,8 +329,7 @@ class Activity:
             record = cluster.pods.get(key)
             if record is None:
                 return "unattributed"
-            self.touched.append((cluster.name, record))
-            return "used" if record.act(action) else "duplicate"
+            return self._act_in(cluster, record, action)
         chain = self.directory.find_key(cluster, key)
         if chain is None:
             return "unattributed"

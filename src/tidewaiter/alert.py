@@ -1,4 +1,4 @@
-"""Defines what comes out: the alert with its evidence, the summary of a run, and the ids that make them recognisable.
+"""Defines what comes out: alerts with their evidence, incidents, the summary of a run, and ids to know them again by.
 
 The JSON shape is a public contract (docs/alerts.md): every field is always present, None becomes null, and times are
 RFC 3339 UTC with nanoseconds.
@@ -23,6 +23,20 @@ def format_time(time_ns: int) -> str:
     seconds, nanoseconds = divmod(time_ns, _NS)
     moment = datetime.fromtimestamp(seconds, UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{nanoseconds:09d}Z"
+
+
+def parse_moment(text: str | None) -> int | None:
+    """Nanoseconds since the epoch of an RFC 3339 UTC time as `format_time` writes it; None where it is not."""
+    if text is None or len(text) < 20 or not text.endswith("Z"):
+        return None
+    whole, _, fraction = text[:-1].partition(".")
+    try:
+        seconds = datetime.strptime(whole, "%Y-%m-%dT%H:%M:%S").replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        return None
+    if fraction and not (fraction.isascii() and fraction.isdigit() and len(fraction) <= 9):
+        return None
+    return int(seconds) * _NS + int(fraction.ljust(9, "0") or 0)
 
 
 def stable_id(*parts: str | None) -> str:
@@ -99,6 +113,26 @@ class BehaviourShown(msgspec.Struct, frozen=True):
     """The judging row that gave the strength, e.g. `suspicious_binary`."""
     layer_diff_id: str | None = None
     """The layer of the image that holds what was run, where the image's contents are known."""
+    known: Literal["content", "predecessor", "fleet", "workload", "namespace", "image"] | None = None
+    """Where the baseline knows it from, if it does."""
+
+
+class BaselineShown(msgspec.Struct, frozen=True, kw_only=True):
+    """What the baseline knows of the container's workload."""
+
+    workload: str
+    """`NAMESPACE/KIND/NAME`."""
+    container: str
+    content: Literal["known", "new", "unknown"]
+    predecessor: str | None
+    completeness: float
+    completeness_at_least: float
+    mature: bool
+    pods: int
+    starts: int
+    container_hours: int
+    hours_of_day: int
+    weekdays: int
 
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="alert"):
@@ -133,6 +167,49 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="al
     reasons: tuple[str, ...]
     missing: tuple[str, ...]
     incident: str
+    baseline: BaselineShown | None = None
+
+
+class IncidentMember(msgspec.Struct, frozen=True, kw_only=True):
+    """One alert of an incident: when, what it came to, and where."""
+
+    alert: str
+    """Its id."""
+    time: str
+    verdict: Verdict
+    node: str
+    namespace: str | None
+    pod: str | None
+    container_id: str | None
+    container_name: str | None
+
+
+class Incident(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="incident"):
+    """Alerts of one campaign, of which there are at least two; `withdrawn` where fewer are left."""
+
+    schema: int = 1
+    id: str
+    """The `incident` of its alerts."""
+    revision: int = 0
+    final: bool = True
+    analytic: str
+    technique: str
+    verdict: Verdict
+    """The gravest of its alerts, and so is `severity`."""
+    severity: Severity
+    title: str
+    cluster: str
+    image: ImageIdentity
+    """Of its first alert."""
+    created_by: str | None
+    first_seen: str
+    last_seen: str
+    nodes: tuple[str, ...]
+    namespaces: tuple[str, ...]
+    workloads: tuple[str, ...]
+    """`NAMESPACE/KIND/NAME`."""
+    members: tuple[IncidentMember, ...]
+    members_omitted: int = 0
 
 
 class ContainerShown(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="container"):
@@ -153,6 +230,7 @@ class ContainerShown(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"
     verdict: str
     """`alert`, `suspicious`, `quiet` (nothing to report) or `silenced` (a scope of the policy said so)."""
     reasons: tuple[str, ...]
+    baseline: BaselineShown | None = None
 
 
 class SourceCount(msgspec.Struct, frozen=True):
@@ -179,4 +257,4 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="
     """State given up because a bound was reached, all kinds together."""
 
 
-Output = Alert | ContainerShown | Summary
+Output = Alert | Incident | ContainerShown | Summary

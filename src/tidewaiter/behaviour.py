@@ -15,11 +15,12 @@ from tidewaiter.identity import Declared
 from tidewaiter.mask import HIDDEN, mask_arguments
 from tidewaiter.policy import TrustPolicy
 
-_MULTI_CALL = frozenset({"busybox", "toybox", "coreutils", "sbase-box", "ubase-box"})
+MULTI_CALL = frozenset({"busybox", "toybox", "coreutils", "sbase-box", "ubase-box"})
 _INTERPRETERS = frozenset({"sh", "bash", "dash", "ash", "zsh", "busybox", "perl", "ruby", "php", "node", "env"})
 _PROGRAM_FOLDERS = frozenset({"/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin"})
 """Folders that are links of each other, or searched alike."""
-_METADATA = frozenset({"169.254.169.254", "fd00:ec2::254"})
+METADATA = frozenset({"169.254.169.254", "fd00:ec2::254"})
+"""Where clouds tell a machine its own credentials."""
 _DNS_PORT = 53
 _CONTROL_PORTS = frozenset({2375, 2376, 10250, 10255, 2379})
 _SEPARATORS = (";", "&&", "||", "|", "&", "\n")
@@ -28,7 +29,8 @@ _SHELL_STRING_LIMIT = 65_536
 
 
 @lru_cache(maxsize=16384)
-def _address(text: str) -> IPv4Address | IPv6Address | None:
+def address_of(text: str) -> IPv4Address | IPv6Address | None:
+    """The address that a text is; of an IPv4-mapped one the IPv4 address."""
     try:
         address = ip_address(text.partition("%")[0])
     except ValueError:
@@ -40,48 +42,63 @@ def program_names(action: Action) -> set[str]:
     """The names a process goes by: its binary's, and for multi-call binaries (busybox) what argv[0] says."""
     exe = basename((action.exe or "").removesuffix(_DELETED))
     first = basename(action.args[0]).lstrip("-") if action.args else ""
-    if exe in _MULTI_CALL or not exe:
-        if first in _MULTI_CALL and len(action.args) > 1:
+    if exe in MULTI_CALL or not exe:
+        if first in MULTI_CALL and len(action.args) > 1:
             return {basename(action.args[1])}
         return {first or exe}
     # `sh` is a link to dash, `nc` one to nc.openbsd: the process goes by both names, and cannot hide behind either.
     return {exe, first} if first else {exe}
 
 
-def exec_row(action: Action, policy: TrustPolicy) -> str | None:
-    """The row an exec falls under before anybody asks whether the image declares it; None: no behaviour."""
+def exec_row(action: Action, policy: TrustPolicy, *, with_baseline: bool = False) -> str | None:
+    """The row an exec falls under before anybody asks whether the image declares it; None: no behaviour.
+
+    `with_baseline`: there is a baseline that may not have seen it.
+    """
     if action.is_upper_layer:
         return "written_binary"
     if any(policy.is_suspicious_binary(name) for name in program_names(action)):
         return "suspicious_binary"
-    return None
+    return "unseen_program" if with_baseline and (action.exe or action.args) else None
 
 
-def egress_row(action: Action, policy: TrustPolicy) -> str | None:
-    """The row a connection falls under; None: no behaviour (loopback, multicast, internal without a baseline)."""
-    address = _address(action.dst_ip or "")
+def destination_of(action: Action, policy: TrustPolicy) -> IPv4Address | IPv6Address | None:
+    """The address a connection leads to; None where it is not known, or leads nowhere that could matter."""
+    address = address_of(action.dst_ip or "")
     if address is None or address.is_loopback or address.is_multicast or address.is_unspecified:
         return None
     text = str(address)
     if text == "255.255.255.255":
         return None
-    if policy.is_blocked(text):
-        return "blocked_egress"
-    if address.is_link_local and action.dst_port == _DNS_PORT and text not in _METADATA:
+    if address.is_link_local and action.dst_port == _DNS_PORT and text not in METADATA and not policy.is_blocked(text):
         # A resolver on the node itself (NodeLocal DNSCache, a cloud's 169.254.169.253): it leaves no link.
         return None
-    if text in _METADATA or action.dst_port in _CONTROL_PORTS:
+    return address
+
+
+def egress_row(action: Action, policy: TrustPolicy, *, with_baseline: bool = False) -> str | None:
+    """The row a connection falls under; None: no behaviour (loopback, multicast, internal without a baseline)."""
+    address = destination_of(action, policy)
+    if address is None:
+        return None
+    text = str(address)
+    if policy.is_blocked(text):
+        return "blocked_egress"
+    if text in METADATA or action.dst_port in _CONTROL_PORTS:
         row = "control_plane_egress"
     elif policy.is_internal(text):
-        return None
+        # What may be the answer to a client says nothing of what the container looks for inside.
+        return "internal_egress" if with_baseline and action.is_initiator_proven else None
     else:
         row = "external_egress"
     return row if action.is_initiator_proven else "unproven_initiator"
 
 
-def row_of(action: Action, policy: TrustPolicy) -> str | None:
+def row_of(action: Action, policy: TrustPolicy, *, with_baseline: bool = False) -> str | None:
     """The row an action falls under by itself; None: it can be no behaviour, whatever else becomes known."""
-    return exec_row(action, policy) if action.kind == "exec" else egress_row(action, policy)
+    if action.kind == "exec":
+        return exec_row(action, policy, with_baseline=with_baseline)
+    return egress_row(action, policy, with_baseline=with_baseline)
 
 
 def is_declared(action: Action, declared: Declared | None, probes: Iterable[Sequence[str]]) -> bool:
@@ -130,9 +147,9 @@ def describe(action: Action) -> str:
         called = basename(action.args[0])
         # `python3` is shown as it was called, though the file is python3.11; another name altogether is not believed.
         is_link = bool(called) and basename(path) != called and basename(path).startswith(called)
-        shown = action.args[0] if not path or is_link or basename(path) in _MULTI_CALL else path
+        shown = action.args[0] if not path or is_link or basename(path) in MULTI_CALL else path
         return " ".join([shown, *action.args[1:]])
-    address = _address(action.dst_ip or "")
+    address = address_of(action.dst_ip or "")
     host = f"[{address}]" if isinstance(address, IPv6Address) else str(address or action.dst_ip)
     return f"{host}:{action.dst_port}" if action.dst_port is not None else host
 

@@ -20,26 +20,54 @@ _TELLING = (
 )
 
 
-class Calm:
-    """Which alerts rest. Time is counted in ticks."""
+class Rests:
+    """What rests, by its id, and for how long: ever longer. Time is counted in ticks."""
 
     def __init__(self) -> None:
         self._ticks = 0
         self._until: dict[str, int] = {}
-        """Alert id -> the tick with which its rest ends."""
+        """Id -> the tick with which its rest ends."""
         self._rests: dict[str, int] = {}
-        """Alert id -> how often it has rested."""
+        """Id -> how often it has rested."""
         self._rested: set[str] = set()
         """Those whose rest has ended with this tick."""
 
     def tick(self) -> list[str]:
-        """Time went on. Gives back the alerts whose rest has ended: they may have changed meanwhile."""
+        """Time went on. Gives back those whose rest has ended: they may have changed meanwhile."""
         self._ticks += 1
-        ended = [alert_id for alert_id, until in self._until.items() if until <= self._ticks]
-        for alert_id in ended:
-            del self._until[alert_id]
+        ended = [known for known, until in self._until.items() if until <= self._ticks]
+        for known in ended:
+            del self._until[known]
         self._rested = set(ended)
         return ended
+
+    def holds(self, name: str) -> bool:
+        """Whether it rests; whoever has just rested does not, once."""
+        if name in self._rested:
+            self._rested.discard(name)
+            return False
+        if name not in self._until:
+            rests = self._rests.get(name, 0)
+            self._rests[name] = rests + 1
+            self._until[name] = self._ticks + min(2 ** min(rests, 30), LONGEST_TICKS)
+        return True
+
+    def forget(self, name: str) -> None:
+        """It is no more."""
+        self._until.pop(name, None)
+        self._rests.pop(name, None)
+        self._rested.discard(name)
+
+
+class Calm:
+    """Which alerts rest."""
+
+    def __init__(self) -> None:
+        self._rests = Rests()
+
+    def tick(self) -> list[str]:
+        """Time went on. Gives back the alerts whose rest has ended."""
+        return self._rests.tick()
 
     def holds(self, alert: Alert, before: bytes, revision: int) -> bool:
         """Whether a new revision rests; `before` is the record of the last one, as JSON, `revision` its number."""
@@ -50,20 +78,11 @@ class Calm:
             return False
         if revision < AT_EASE and not _did(alert) <= _did(known):
             return False
-        if alert.id in self._rested:
-            self._rested.discard(alert.id)
-            return False
-        if alert.id not in self._until:
-            rests = self._rests.get(alert.id, 0)
-            self._rests[alert.id] = rests + 1
-            self._until[alert.id] = self._ticks + min(2 ** min(rests, 30), LONGEST_TICKS)
-        return True
+        return self._rests.holds(alert.id)
 
     def forget(self, alert_id: str) -> None:
         """The alert is no more."""
-        self._until.pop(alert_id, None)
-        self._rests.pop(alert_id, None)
-        self._rested.discard(alert_id)
+        self._rests.forget(alert_id)
 
 
 def _did(alert: Alert) -> set[tuple[str, str, str, str | None]]:

@@ -11,16 +11,16 @@ class Incidents:
     """Names the incident of each alert; the alerts must come in order of time."""
 
     def __init__(self) -> None:
-        self._stretches: dict[str, tuple[int, int]] = {}
-        """Incident key -> time of the first and of the last alert of the present stretch."""
+        self._stretches: dict[str, tuple[int, str]] = {}
+        """Incident key -> time of the last alert of the present stretch, and the incident's id."""
 
     def of(self, time_ns: int, key: str) -> str:
         """The incident's id: it depends on the key and on the first alert of a stretch without a gap of a day."""
-        first_ns, last_ns = self._stretches.get(key, (time_ns, time_ns))
-        if time_ns - last_ns > GAP_NS:
-            first_ns = time_ns
-        self._stretches[key] = (first_ns, time_ns)
-        return stable_id(key, str(first_ns))
+        last_ns, name = self._stretches.get(key, (time_ns, ""))
+        if not name or time_ns - last_ns > GAP_NS:
+            name = stable_id(key, str(time_ns))
+        self._stretches[key] = (time_ns, name)
+        return name
 
 
 class OpenIncidents:
@@ -31,12 +31,15 @@ class OpenIncidents:
         """Incident key -> (time, id) of its alerts, in order."""
         self._places: dict[str, tuple[str, int]] = {}
         """Alert id -> incident key and time."""
+        self.touched: dict[str, None] = {}
+        """Keys to which an alert has come or from which one has gone; who looks at them empties it."""
 
     def note(self, alert: str, key: str, time_ns: int) -> list[str]:
         """An alert belongs there. Gives back the alerts whose incident has another name by that."""
         if self._places.get(alert) == (key, time_ns):
             return []
         renamed = self.forget(alert)
+        self.touched[key] = None
         self._places[alert] = (key, time_ns)
         alerts = self._alerts.setdefault(key, [])
         before = self._first_after(alerts, time_ns, alert)
@@ -48,6 +51,7 @@ class OpenIncidents:
         if alert not in self._places:
             return []
         key, time_ns = self._places.pop(alert)
+        self.touched[key] = None
         alerts = self._alerts[key]
         before = self._first_after(alerts, time_ns, alert)
         alerts.remove((time_ns, alert))
@@ -61,6 +65,22 @@ class OpenIncidents:
         key, time_ns = self._places[alert]
         alerts = self._alerts[key]
         return stable_id(key, str(_first(alerts, bisect_left(alerts, (time_ns, alert)))))
+
+    def touch(self, alert: str) -> None:
+        """The record of an alert has changed."""
+        if alert in self._places:
+            self.touched[self._places[alert][0]] = None
+
+    def stretches(self, key: str) -> list[tuple[str, list[str]]]:
+        """The incidents of a key as they are now, in order of time: the id of each, and its alerts in order."""
+        found: list[tuple[str, list[str]]] = []
+        last_ns: int | None = None
+        for time_ns, alert in self._alerts.get(key, ()):
+            if last_ns is None or time_ns - last_ns > GAP_NS:
+                found.append((stable_id(key, str(time_ns)), []))
+            found[-1][1].append(alert)
+            last_ns = time_ns
+        return found
 
     @staticmethod
     def _first_after(alerts: list[tuple[int, str]], time_ns: int, alert: str) -> int | None:

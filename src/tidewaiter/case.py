@@ -7,6 +7,7 @@ import msgspec
 
 from tidewaiter.alert import CreatedBy, Evidence, PulledBy, Workload, format_time
 from tidewaiter.attribution import Directory, node_name
+from tidewaiter.baseline import Baseline
 from tidewaiter.behaviour import is_declared
 from tidewaiter.chain import Action, Chain, Session
 from tidewaiter.cluster import ClusterState
@@ -17,10 +18,11 @@ from tidewaiter.objects import PodRecord, WorkloadRecord
 from tidewaiter.policy import Subject, TrustPolicy
 from tidewaiter.resolve import Provenance, provenance
 from tidewaiter.sight import unwatched
+from tidewaiter.unfamiliar import kept_of
+from tidewaiter.usual import Usual, usual_for
 
 LOCAL = "local"
 """The node of streams that name none."""
-_OWNERS_FOLLOWED = 4
 _EVIDENCE_SHOWN = 16
 _TOOLS_SHOWN = 12
 
@@ -39,6 +41,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     """What the image's layers hold that can run; None: not known."""
     probes: tuple[tuple[str, ...], ...]
     spec: PodContainer | None
+    generate_name: str | None
+    """What the pod's name was made from, where it has no owner."""
     debugger: User | None
     """Who added this ephemeral debug container; None where it is none."""
     host_pid: bool
@@ -54,6 +58,14 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     evidence: tuple[Evidence, ...]
     unwatched: tuple[str, ...] = ()
     """What was not watched on the node while the container ran, as collectors said."""
+    beside: tuple[PodContainer, ...] = ()
+    """The other containers of the pod, as somebody asked for them; told where there is a baseline."""
+    unfamiliar: tuple[Action, ...] = ()
+    """What the container did that falls under no row and may be unusual, where a baseline knows its workload."""
+    pod_unfamiliar: tuple[Action, ...] = ()
+    """The same, known by the pod only."""
+    usual: Usual | None = None
+    """What is usual for it; None: no baseline knows."""
 
     def subject(self) -> Subject:
         """The case as the scopes of a policy see it."""
@@ -81,23 +93,30 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
         return self.chain.host_root_mount or (self.spec is not None and self.spec.host_root_mount)
 
 
-def gather(chain: Chain, directory: Directory, graph: IdentityGraph, policy: TrustPolicy) -> Case:
-    """The case of one chain (one incarnation of it)."""
+def gather(
+    chain: Chain,
+    directory: Directory,
+    graph: IdentityGraph,
+    policy: TrustPolicy,
+    baseline: Baseline | None = None,
+    known: Provenance | None = None,
+) -> Case:
+    """The case of one chain (one incarnation of it). `known`: its provenance, where it was asked for just now."""
     cluster = directory.states[chain.cluster]
     pods = cluster.records_of(chain.pod_namespace, chain.pod_name, chain.pod_uid)
     _place_from(chain, pods)
-    found = provenance(chain, pods, directory, graph, policy)
+    found = known or provenance(chain, pods, directory, graph, policy)
     spec = found.spec.container if found.spec is not None else None
     debugger = found.spec.debugger if found.spec is not None else None
     asked = min((p for p in pods if p.time_ns), key=lambda p: p.time_ns or 0, default=None)
-    owners = _owners(pods, cluster)
+    owners = cluster.owners_of(pods)
     sessions = {repr(s.order): s for p in pods for s in p.sessions} | {repr(s.order): s for s in chain.sessions}
     config = found.image.config_digest if found.config_proof in ("proven", "by_name") else None
     declared = graph.declared.get(config) if config is not None else None
     sessions = {order: session for order, session in sessions.items() if not _is_check(session, declared)}
     contents = graph.contents.get(config) if config is not None else None
     acted = chain.actions if contents is None else sorted((*chain.actions, *chain.strangers), key=lambda a: a.order)
-    return Case(
+    case = Case(
         chain=chain,
         node=_node_of(chain, pods, cluster),
         namespace=chain.pod_namespace,
@@ -108,6 +127,7 @@ def gather(chain: Chain, directory: Directory, graph: IdentityGraph, policy: Tru
         contents=contents,
         probes=spec.probes if spec is not None else (),
         spec=spec,
+        generate_name=min((p.generate_name for p in pods if p.generate_name and not p.owner_name), default=None),
         debugger=debugger,
         host_pid=chain.host_pid or any(p.host_pid for p in pods),
         sessions=tuple(sorted(sessions.values(), key=lambda s: (s.time_ns, s.order))),
@@ -119,6 +139,26 @@ def gather(chain: Chain, directory: Directory, graph: IdentityGraph, policy: Tru
         pulled_by=_puller(found),
         evidence=(*_evidence(chain, pods, owners, found, sessions.values()), *_held(contents)),
         unwatched=_unwatched(chain, cluster, policy),
+    )
+    return case if baseline is None else _compared(case, pods, directory, policy, baseline)
+
+
+def _compared(case: Case, pods: list[PodRecord], directory: Directory, policy: TrustPolicy, baseline: Baseline) -> Case:
+    """The case beside what is usual for it, with what it did that may not be."""
+    chain = case.chain
+    beside = {spec.container.name: spec.container for pod in pods for spec in pod.specs}
+    case = msgspec.structs.replace(case, beside=tuple(beside[name] for name in sorted(beside)))
+    usual = usual_for(case, baseline, policy, directory.states[chain.cluster])
+    if usual is None or not usual.knows_workload:
+        return msgspec.structs.replace(case, usual=usual)
+    shared = [entry for pod in pods for entry in pod.unfamiliar]
+    return msgspec.structs.replace(
+        case,
+        usual=usual,
+        unfamiliar=tuple(
+            a for a in kept_of(chain.unfamiliar, chain, baseline, policy) if _is_its_own(a, chain, directory)
+        ),
+        pod_unfamiliar=kept_of(shared, chain, baseline, policy),
     )
 
 
@@ -167,20 +207,6 @@ def _unwatched(chain: Chain, cluster: ClusterState, policy: TrustPolicy) -> tupl
     last_ns = max((*chain.starts_ns, first_ns))
     span_ns = policy.time_window_ns
     return tuple(unwatched(node.blind, chain.runtime, first_ns - span_ns, last_ns + span_ns))
-
-
-def _owners(pods: list[PodRecord], cluster: ClusterState) -> list[WorkloadRecord]:
-    """The pod's owner, the owner's owner, and so on, as far as they are known."""
-    found: list[WorkloadRecord] = []
-    for pod in pods:
-        kind, name = pod.owner_kind, pod.owner_name
-        while kind is not None and name is not None and len(found) < _OWNERS_FOLLOWED:
-            record = cluster.workloads.get(f"{kind}/{pod.namespace}/{name}")
-            if record is None or record in found:
-                break
-            found.append(record)
-            kind, name = record.owner_kind, record.owner_name
-    return found
 
 
 def _workload(chain: Chain, pods: list[PodRecord], owners: list[WorkloadRecord]) -> Workload | None:

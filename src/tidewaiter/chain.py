@@ -7,25 +7,25 @@ Rules
 """
 
 from functools import lru_cache
+from typing import Literal
 
 import msgspec
 
 from tidewaiter import lineage, tally
-from tidewaiter.ends import earliest, insert, left_out, put
+from tidewaiter.ends import earliest, firsts, insert, left_out, put
 from tidewaiter.event import ContainerEvent, ImageClaim, Pod, User, Where
+from tidewaiter.hours import united
 from tidewaiter.shared import bounded_image, shared_text, shared_user
 
-FIRST_KEPT = 24
-LAST_KEPT = 24
+FIRST_KEPT = LAST_KEPT = 24
 _SAME_KEPT = 3
 """Of one and the same action (a probe every ten seconds), so many first and last occurrences stay."""
-_STAGES_KEPT = 12
-_RESTARTS_KEPT = 512
-_STRANGERS_KEPT = 32
+_STAGES_KEPT, _RESTARTS_KEPT, _STRANGERS_KEPT = 12, 512, 32
 BY_PID = -1
 """In place of a prefix's length: the container was found by a process id alone."""
-_CLAIMS_KEPT = 16
-_SESSIONS_KEPT = 24
+_CLAIMS_KEPT, _SESSIONS_KEPT = 16, 24
+_LINGER_NS = 1_000_000_000
+"""Words of an end may come this much before the last words of what ended."""
 _LIVES = 4
 """An id that somebody chose may stand for many containers: its chain keeps so many times as much."""
 
@@ -176,6 +176,8 @@ class Chain(msgspec.Struct):
     service_account: str | None = None
     workload_kind: str | None = None
     workload: str | None = None
+    role: Literal["init", "ephemeral"] | None = None
+    """As told without the pod's spec."""
     claims: tuple[Claim, ...] = ()
     user: User | None = None
     privileged: bool = False
@@ -196,10 +198,14 @@ class Chain(msgspec.Struct):
     """Tally of the actions that were given up, so that a second delivery is not counted again."""
     strangers: tuple[Action, ...] = ()
     """Runs of files that its image may not hold (`strangers.py`); bounded."""
+    unfamiliar: tuple[tuple[str, bool, Action], ...] = ()
+    """What a baseline is to be asked about (`unfamiliar.py`); bounded."""
     sessions: tuple[Session, ...] = ()
     lineage: bytes = b""
     """Which process started which (`lineage.py`), of processes that are no actions, to follow a session's processes
     through them; bounded."""
+    habits: dict[str, bytes] | None = None
+    """While learning: what it was seen to do, each thing with its hours (`notes.py`, `hours.py`); bounded."""
     is_settled: bool = False
     """Trusted and old enough that late records cannot change it: its actions are no longer kept."""
     checked_ns: int = 0
@@ -229,6 +235,17 @@ class Chain(msgspec.Struct):
     def actions_omitted(self) -> int:
         """How many actions were given up; of more than a thousand an estimate."""
         return tally.count(self.given_up)
+
+    def was_open(self, time_ns: int, skew_ns: int) -> bool:
+        """Whether the container had begun by then, and not ended since its last start."""
+        begun = [*self.creates_ns, *self.starts_ns]
+        if begun and min(begun) > time_ns + skew_ns:
+            return False
+        ends = [
+            s.time_ns for s in self.sightings if s.stage in ("stop", "removed") and s.time_ns + _LINGER_NS < time_ns
+        ]
+        starts = [start for start in self.starts_ns if start <= time_ns]
+        return not ends or (bool(starts) and max(starts) > max(ends))
 
     def see(self, time_ns: int) -> None:
         """The container existed at this time."""
@@ -278,7 +295,7 @@ class Chain(msgspec.Struct):
     def settle(self) -> None:
         """Nothing that it does matters any more."""
         self.is_settled = True
-        self.actions, self.strangers, self.lineage = (), (), b""
+        self.actions, self.strangers, self.unfamiliar, self.lineage = (), (), (), b""
 
     def claim(self, source: str, image: ImageClaim, time_ns: int = 0) -> None:
         """Take in what a source said about the image, once."""
@@ -302,6 +319,8 @@ class Chain(msgspec.Struct):
         self.pod_uid = _smaller(self.pod_uid, pod.uid)
         self.pod_container = _smaller(self.pod_container, pod.container_name)
         self.service_account = _smaller(self.service_account, pod.service_account)
+        if pod.role is not None:
+            self.role = min(self.role or pod.role, pod.role)
         if pod.workload is not None:
             pair = (pod.workload_kind or "", pod.workload)
             known = (self.workload_kind or "", self.workload) if self.workload is not None else pair
@@ -331,11 +350,13 @@ class Chain(msgspec.Struct):
             self.act(action)
         for stranger in other.strangers:
             self.estrange(stranger)
+        self.unfamiliar = firsts((*self.unfamiliar, *other.unfamiliar))
         for claim in other.claims:
             self.claim(claim.source, claim.image, claim.time_ns)
         for session in other.sessions:
             self.attach(session)
         self.given_up = tally.union(self.given_up, other.given_up)
+        self.habits = united(self.habits, other.habits)
         self.named_by = tuple(sorted({*self.named_by, *other.named_by}))
         self.place(
             Pod(
@@ -346,6 +367,7 @@ class Chain(msgspec.Struct):
                 service_account=other.service_account,
                 workload_kind=other.workload_kind,
                 workload=other.workload,
+                role=other.role,
             )
         )
         self.be_called(other.name)

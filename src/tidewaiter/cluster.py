@@ -5,6 +5,7 @@ name, or by address.
 """
 
 from bisect import insort
+from collections.abc import Iterable
 
 import msgspec
 
@@ -18,6 +19,7 @@ _PODS_KEPT = 100_000
 _WORKLOADS_KEPT = 50_000
 _ADDRESSES_KEPT = 200_000
 _HOLDERS_KEPT = 16
+_OWNERS_FOLLOWED = 4
 
 
 class ClusterState(msgspec.Struct):
@@ -85,6 +87,19 @@ class ClusterState(msgspec.Struct):
                 record = self.pods[key]
                 if record not in found and (uid is None or record.uid is None):
                     found.append(record)
+        return found
+
+    def owners_of(self, pods: Iterable[PodRecord]) -> list[WorkloadRecord]:
+        """The pods' owner, the owner's owner, and so on, as far as they are known."""
+        found: list[WorkloadRecord] = []
+        for pod in pods:
+            kind, name = pod.owner_kind, pod.owner_name
+            while kind is not None and name is not None and len(found) < _OWNERS_FOLLOWED:
+                record = self.workloads.get(f"{kind}/{pod.namespace}/{name}")
+                if record is None or record in found:
+                    break
+                found.append(record)
+                kind, name = record.owner_kind, record.owner_name
         return found
 
     def workload(self, kind: str, namespace: str | None, name: str | None) -> WorkloadRecord:

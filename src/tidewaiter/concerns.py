@@ -11,7 +11,8 @@ import msgspec
 from tidewaiter.attribution import Directory, node_name, unique_nodes
 from tidewaiter.case import Case
 from tidewaiter.chain import Chain
-from tidewaiter.event import ImageClaim
+from tidewaiter.digest import chain_id
+from tidewaiter.event import ContainerCreate, ContainerFacts, ImageClaim, ImageFacts, ImageName, ImagePull
 from tidewaiter.identity import IdentityGraph
 from tidewaiter.node import NodeState, repository_of
 from tidewaiter.objects import PodRecord
@@ -254,3 +255,25 @@ class Concerns:
 def _named(nodes: dict[str, tuple[str | None, int]]) -> int:
     """No named node, one, or several: a stream that names none is believed to speak of the only one."""
     return min(sum(bool(name) for name in nodes), 2)
+
+
+def told_of(
+    event: ImagePull | ImageName | ImageFacts | ContainerCreate | ContainerFacts,
+) -> tuple[list[str], list[str]]:
+    """The digests and the references of a record."""
+    if isinstance(event, ImagePull):
+        told = [event.config_digest, event.repo_digest, event.index_digest, event.manifest_digest]
+        texts = [event.reference]
+    elif isinstance(event, ImageName):
+        told, texts = [event.config_digest, event.repo_digest], [event.reference or ""]
+    elif isinstance(event, ImageFacts):
+        told = [event.config_digest, event.index_digest, event.manifest_digest, *event.repo_digests]
+        told.append(event.chain_id or chain_id(event.diff_ids))
+        texts = list(event.references)
+    elif event.image is not None and event.image.from_runtime:
+        image = event.image
+        told = [image.config_digest, image.repo_digest, image.index_digest, image.manifest_digest]
+        texts = [image.reference or ""]
+    else:
+        return [], []
+    return [digest for digest in told if digest is not None], texts

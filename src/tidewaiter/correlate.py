@@ -41,7 +41,7 @@ from tidewaiter.mask import mask_arguments
 from tidewaiter.objects import PodRecord, Spec, ask, is_human, own, shared_spec
 from tidewaiter.policy import TrustPolicy
 from tidewaiter.provenance import learn_facts, learn_name, learn_pull, runtime_told
-from tidewaiter.shared import shared_user
+from tidewaiter.shared import shared_text, shared_user
 from tidewaiter.sight import learn_blindness
 
 STAGES: dict[type[Event], str] = {
@@ -199,6 +199,9 @@ class Correlator:
                 debugger = shared_user(event.user)
             cluster.evicted += record.specify(Spec(event.time_ns or 0, shared_spec(container), debugger))
         own(record, event.owner_kind, event.owner_name)
+        if event.generate_name is not None:
+            generate_name = shared_text(event.generate_name)
+            record.generate_name = min(record.generate_name or generate_name, generate_name)
         record.host_pid = record.host_pid or event.host_pid
         record.host_network = record.host_network or event.host_network
         self._assign(cluster, record, event.assigned_node)

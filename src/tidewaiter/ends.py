@@ -7,6 +7,8 @@ from bisect import bisect_left
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, Protocol, TypeVar
 
+UNUSUAL_KEPT, USUAL_KEPT = 32, 8
+
 
 class _Dated(Protocol):
     @property
@@ -54,6 +56,21 @@ def earliest(known: Iterable[_Kept], new: _Kept, kind: Callable[[_Kept], Hashabl
     for item in sorted((*known, new), key=lambda one: (one.order, one.stream, one.offset)):
         first.setdefault(kind(item), item)
     return tuple(first.values())[:most]
+
+
+def firsts(known: Iterable[tuple[str, bool, _Kept]]) -> tuple[tuple[str, bool, _Kept], ...]:
+    """Of (kind, whether that is usual, item): the first item of each kind, and of these the 32 earliest, of the usual
+    the 8 earliest."""
+    first: dict[str, tuple[str, bool, _Kept]] = {}
+    for entry in sorted(known, key=lambda one: (one[2].order, one[2].stream, one[2].offset, one[:2])):
+        first.setdefault(entry[0], entry)
+    room = {False: UNUSUAL_KEPT, True: USUAL_KEPT}
+    kept: list[tuple[str, bool, _Kept]] = []
+    for entry in first.values():
+        room[entry[1]] -= 1
+        if room[entry[1]] >= 0:
+            kept.append(entry)
+    return tuple(kept)
 
 
 def left_out(kinds: Sequence[Hashable], first: int, last: int, alike: int) -> list[int]:

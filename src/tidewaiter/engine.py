@@ -4,27 +4,32 @@ The engine has no clock, file, socket or chance: time arrives in events. Replayi
 run this same object and get the same answer.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 import msgspec
 
 from tidewaiter.activity import Activity, Outcome
-from tidewaiter.alert import Alert, ContainerShown, Output, Summary
+from tidewaiter.alert import Alert, ContainerShown, Incident, Output, Summary
 from tidewaiter.attribution import Directory, is_full_id
+from tidewaiter.baseline import Baseline
 from tidewaiter.campaign import Incidents
 from tidewaiter.case import Case, gather
 from tidewaiter.chain import Chain
 from tidewaiter.correlate import Correlator, masked_facts
 from tidewaiter.event import Event, ImageFacts, Tick
 from tidewaiter.identity import EVERYWHERE
+from tidewaiter.incident import SMALLEST, Gathering, part_of
 from tidewaiter.judge import Analytic, Judgement, alert_id, incident_key, to_alert, to_container
+from tidewaiter.learn import Learning
 from tidewaiter.ledger import weightiest
 from tidewaiter.objects import PodRecord
 from tidewaiter.pods import judged_chains
 from tidewaiter.policy import TrustPolicy
-from tidewaiter.resolve import provenance
+from tidewaiter.resolve import Provenance, provenance
 from tidewaiter.revisions import Revisions
 from tidewaiter.snapshot import State, decode, encode, waiting_of
+from tidewaiter.unfamiliar import Unfamiliar
 
 _PULLS_CAP = 20_000
 _CHAINS_CAP = 250_000
@@ -39,30 +44,41 @@ class Engine:
         policy: TrustPolicy,
         analytic: Analytic,
         *,
+        baseline: Baseline | None = None,
         state: State | None = None,
         keep_arguments: bool = False,
         live: bool = False,
         horizon_ns: int | None = None,
         chains_cap: int = _CHAINS_CAP,
+        learning: bool = False,
     ) -> None:
         self.policy = policy
         self.analytic = analytic
+        self.baseline = baseline
+        """What is usual; it is asked, never kept: no part of the state."""
         self.state = state or State()
         self.ledger = self.state.ledger
         self.live = live
         """Whether alerts are given out as they arise. Somebody must tick then, about every second."""
+        self._reads_all = live or learning
         self.horizon_ns = horizon_ns
         """Events from later than this are rejected: their producer's clock is wrong."""
         self.directory = Directory(self.state.clusters, policy.provenance_retention_ns, _PULLS_CAP, chains_cap)
         self.directory.evicted = self.state.evicted
         self.directory.on_opened = self._opened
+        self.learning = Learning(policy, self.directory, self._judge) if learning else None
+        """Notes what containers do, for baselines: `learn.profiles_of` makes profiles of it."""
+        if self.learning is not None:
+            self.directory.on_evicted = self.learning.give_up
         self.activity = Activity(
             self.directory,
             self.state.graph,
             policy,
+            unfamiliar=Unfamiliar(baseline, policy) if baseline is not None else None,
             keep_arguments=keep_arguments,
             settles=self._settles,
             on_resolved=self._resolved,
+            notes=self.learning.note if self.learning is not None else None,
         )
         self.correlator = Correlator(self.directory, self.state.graph, policy, self.activity, self.state.progress)
         self.quiet: set[bytes] = set()
@@ -78,8 +94,8 @@ class Engine:
         self._take_up()
         self._revisions: Revisions | None = None
         if live:
-            given, graph = self.state.given, self.state.graph
-            self._revisions = Revisions(given, self.directory, graph, policy, analytic, self._judge)
+            given, incidents, graph = self.state.given, self.state.incidents, self.state.graph
+            self._revisions = Revisions(given, incidents, self.directory, graph, policy, analytic, self._judge)
             self.directory.on_evicted = self._revisions.forget
 
     # ------------------------------------------------------------------------------------------ in
@@ -142,14 +158,26 @@ class Engine:
     def _settles(self, chain: Chain, now_ns: int) -> bool:
         """Whether a chain's behaviour cannot matter: trusted, and known for longer than anything may come late."""
         age_ns = now_ns - (chain.first_seen_ns if chain.first_seen_ns is not None else now_ns)
-        if self.live or age_ns < 2 * self.policy.lateness_ns or now_ns - chain.checked_ns < _RECHECK_NS:
+        if (
+            self.live
+            or self.learning is not None
+            or age_ns < 2 * self.policy.lateness_ns
+            or now_ns - chain.checked_ns < _RECHECK_NS
+        ):
             return False
         chain.checked_ns = now_ns
         if not chain.is_unique:
             return False
         pods = self.state.clusters[chain.cluster].records_of(chain.pod_namespace, chain.pod_name, chain.pod_uid)
-        if not self.analytic.keeps_quiet(provenance(chain, pods, self.directory, self.state.graph, self.policy)):
+        found = provenance(chain, pods, self.directory, self.state.graph, self.policy)
+        if not self.analytic.keeps_quiet(found, None):
             return False
+        if self.baseline is not None:
+            # A copy: gathering notes in a chain what its pod tells of it, and that is for the end.
+            whole = self.directory.whole(chain)
+            case = self._gather(msgspec.structs.replace(whole), found if whole is chain else None)
+            if not self.analytic.keeps_quiet(case.provenance, case.usual):
+                return False
         chain.settle()
         self._leave_unread(chain)
         return True
@@ -180,8 +208,8 @@ class Engine:
 
     # ------------------------------------------------------------------------------------------ out
 
-    def finish(self, *, containers: bool = False) -> Iterator[Alert | ContainerShown]:
-        """The stream has ended: the final record of every chain, in order of time.
+    def finish(self, *, containers: bool = False) -> Iterator[Alert | ContainerShown | Incident]:
+        """The stream has ended: the final record of every chain, in order of time, then those of the incidents.
 
         While watching, what was given out before is taken into account: revisions go on, an alert that is none any
         more is withdrawn, and a final record that was given out already is not repeated.
@@ -194,7 +222,8 @@ class Engine:
             more = lost.get(source, 0) - self.state.lost.get(source, 0)
             self.ledger.move(source, *(("used", "unattributed") if more > 0 else ("unattributed", "used")), abs(more))
         self.state.lost = lost
-        found: list[tuple[int, str, Chain]] = []
+        found: list[tuple[int, str, Chain, str]] = []
+        """Time of an alert, key and chain of its container, and the key of its incident."""
         given: dict[str, tuple[str, ...] | None] = {}
         """Alerts that were given out -> why they are none any more; None: they are."""
         self.silenced = 0
@@ -202,7 +231,7 @@ class Engine:
             case, judgement = self._judge(chain)
             is_alert = judgement.verdict in ("alert", "suspicious")
             if is_alert:
-                found.append((judgement.time_ns, chain.key, chain))
+                found.append((judgement.time_ns, chain.key, chain, incident_key(case, self.analytic)))
             self.silenced += judgement.verdict == "silenced"
             if self.state.given and (known := alert_id(case, self.analytic)) in self.state.given:
                 given[known] = None if is_alert else judgement.reasons
@@ -211,19 +240,28 @@ class Engine:
         # Judged twice, so that not all alerts of a large hunt are held at once.
         found.sort(key=lambda entry: (entry[0], entry[1], entry[2].cluster))
         incidents = Incidents()
-        for _, _, chain in found:
+        names = [incidents.of(time_ns, key) for time_ns, _, _, key in found]
+        sizes = Counter(names)
+        campaigns: dict[str, Gathering] = {}
+        for (_, _, chain, _), incident in zip(found, names, strict=True):
             case, judgement = self._judge(chain)
-            incident = incidents.of(judgement.time_ns, incident_key(case, self.analytic))
             if self._revisions is None:
-                yield to_alert(case, judgement, self.analytic, incident)
+                alert = to_alert(case, judgement, self.analytic, incident)
+                if sizes[incident] >= SMALLEST:
+                    campaigns.setdefault(incident, Gathering()).add(part_of(alert))
+                yield alert
                 continue
             given.setdefault(alert_id(case, self.analytic))
-            alert = self._revisions.final(chain, case, judgement, incident)
-            if alert is not None:
-                yield alert
+            revised = self._revisions.final(chain, case, judgement, incident)
+            if revised is not None:
+                yield revised
         if self._revisions is not None:
             yield from self._revisions.gone(given)
             yield from self._revisions.farewells()
+            yield from self._revisions.final_incidents()
+            return
+        shown = [record for name, told in campaigns.items() if (record := told.record(name)) is not None]
+        yield from sorted(shown, key=lambda incident: (incident.first_seen, incident.id))
 
     def summary(self, complete: bool, alerts: int, suspicious: int) -> Summary:
         """What the run read and what became of it."""
@@ -257,8 +295,11 @@ class Engine:
         return touched
 
     def _judge(self, chain: Chain) -> tuple[Case, Judgement]:
-        case = gather(chain, self.directory, self.state.graph, self.policy)
+        case = self._gather(chain)
         return case, self.analytic.judge(case, self.policy)
+
+    def _gather(self, chain: Chain, known: Provenance | None = None) -> Case:
+        return gather(chain, self.directory, self.state.graph, self.policy, self.baseline, known)
 
     # ------------------------------------------------------------------------------------------ snapshot
 

@@ -57,8 +57,12 @@ class Pod(msgspec.Struct, frozen=True, kw_only=True):
     """Name of the container in the pod's spec."""
     service_account: str | None = None
     workload_kind: str | None = None
-    """Kind of the owner, e.g. `Deployment`, where the producer resolved it; a ReplicaSet may be given as it is."""
+    """Kind of the owner, e.g. `Deployment`, where the producer resolved it; a ReplicaSet may be given as it is.
+    `ComposeService` for a container of Docker Compose, which is in no pod."""
     workload: str | None = None
+    role: Literal["init", "ephemeral"] | None = None
+    """What the container is in its pod, where a record without the pod's spec tells it; None: an ordinary one, or not
+    told."""
 
 
 class ImageClaim(msgspec.Struct, frozen=True, kw_only=True):
@@ -213,6 +217,8 @@ class PodCreate(Event, frozen=True, kw_only=True):
     owner_kind: str | None = None
     owner_name: str | None = None
     owner_uid: str | None = None
+    generate_name: str | None = None
+    """What the API server made the name from, of a pod that has no owner."""
     user: User | None = None
     containers: tuple[PodContainer, ...] = ()
     host_pid: bool = False

@@ -28,6 +28,7 @@ _TELLING = (
     "actions",
     "given_up",
     "strangers",
+    "unfamiliar",
     "sessions",
     "sightings",
     "restarts",
@@ -145,7 +146,7 @@ def _candidates(engine: Engine) -> Iterator[Chain]:
 def _row(engine: Engine, chain: Chain) -> Row:
     # A copy: gathering notes in a chain what its pod tells of it, and that is the engine's to do.
     latest = incarnations(msgspec.structs.replace(engine.directory.whole(chain)))[-1]
-    case = gather(latest, engine.directory, engine.state.graph, engine.policy)
+    case = gather(latest, engine.directory, engine.state.graph, engine.policy, engine.baseline)
     judgement = engine.analytic.judge(case, engine.policy)
     seen = {"create": bool(latest.creates_ns), "start": bool(latest.starts_ns), "behaviour": bool(judgement.behaviours)}
     seen = {"pull": bool(case.provenance.origins), **seen}

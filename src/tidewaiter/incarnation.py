@@ -9,6 +9,7 @@ from itertools import pairwise
 import msgspec
 
 from tidewaiter.chain import Chain
+from tidewaiter.hours import parted
 
 _BEFORE_CREATE_NS = 1_000_000_000
 """What belongs to a create (the snapshot it stands on) comes up to this long before it."""
@@ -73,6 +74,8 @@ def _part(chain: Chain, number: int, since_ns: int, until_ns: int) -> Chain:
         restarts=tuple(t for t in chain.restarts if since_ns <= t < until_ns),
         actions=actions,
         strangers=tuple(a for a in chain.strangers if since_ns <= a.time_ns < until_ns),
+        unfamiliar=tuple(entry for entry in chain.unfamiliar if since_ns <= entry[2].time_ns < until_ns),
+        habits=parted(chain.habits, since_ns, until_ns),
         sessions=tuple(s for s in chain.sessions if since_ns <= s.time_ns < until_ns),
         claims=tuple(c for c in chain.claims if c.time_ns == 0 or since_ns <= c.time_ns < until_ns),
         first_seen_ns=min(times, default=chain.first_seen_ns),

@@ -5,12 +5,14 @@ What is common to all analytics stands here: ids, evidence, the record's form. W
 """
 
 from collections.abc import Callable
+from math import floor
 from typing import Literal
 
 import msgspec
 
 from tidewaiter.alert import (
     Alert,
+    BaselineShown,
     BehaviourShown,
     Confidence,
     ContainerShown,
@@ -24,6 +26,7 @@ from tidewaiter.alert import (
 from tidewaiter.case import Case
 from tidewaiter.policy import TrustPolicy
 from tidewaiter.resolve import Provenance
+from tidewaiter.usual import Usual
 
 
 class Judgement(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,9 +60,9 @@ class Analytic(msgspec.Struct, frozen=True, kw_only=True):
     blind_spots: tuple[str, ...]
     triage: tuple[str, ...]
     judge: Callable[[Case, TrustPolicy], Judgement]
-    keeps_quiet: Callable[[Provenance], bool]
-    """Whether a container with such an image can come to nothing whatever else it does, so that its behaviour need not
-    be read."""
+    keeps_quiet: Callable[[Provenance, Usual | None], bool]
+    """Whether a container with such an image, where this is usual for it, can come to nothing whatever else it does, so
+    that its behaviour need not be read."""
 
 
 def alert_id(case: Case, analytic: Analytic) -> str:
@@ -107,6 +110,7 @@ def to_alert(case: Case, judgement: Judgement, analytic: Analytic, incident: str
         reasons=judgement.reasons,
         missing=judgement.missing,
         incident=incident,
+        baseline=_baseline_shown(case.usual),
     )
 
 
@@ -128,4 +132,26 @@ def to_container(case: Case, judgement: Judgement) -> ContainerShown:
         started=format_time(starts[0]) if starts else None,
         verdict=judgement.verdict,
         reasons=judgement.reasons,
+        baseline=_baseline_shown(case.usual),
+    )
+
+
+def _baseline_shown(usual: Usual | None) -> BaselineShown | None:
+    if usual is None or not usual.knows_workload:
+        return None
+    known = usual.completeness
+    return BaselineShown(
+        workload=usual.key.path,
+        container=usual.key.container,
+        content=usual.standing,
+        predecessor=usual.predecessor,
+        # Rounded down: nothing is complete that is not.
+        completeness=floor(known.share * 10_000) / 10_000,
+        completeness_at_least=floor(known.share_at_least * 10_000) / 10_000,
+        mature=known.is_mature,
+        pods=known.pods,
+        starts=known.starts,
+        container_hours=known.units,
+        hours_of_day=known.hours,
+        weekdays=known.weekdays,
     )

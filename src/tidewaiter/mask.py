@@ -19,8 +19,10 @@ _VALUE = r"(?:\"[^\"]{0,4096}\"?|'[^']{0,4096}'?|[^\s\"'&;]{1,4096})"
 _ASSIGNED = re.compile(rf"(?i)\b({_NAME}[\"']?)(\s{{0,4}}[=:]\s{{0,4}})(?!\s){_VALUE}")
 _HEADER = re.compile(
     r"(?i)\b((?:proxy-)?authorization|x-[a-z-]{0,40}(?:token|key)|cookie|x-registry-auth)"
-    r"(\s{0,4}[:=]\s{0,4})[^\"'\r\n]{1,8192}"
+    r"(\s{0,4}[:=]\s{0,4})(?:(?!\s(?:[A-Za-z][A-Za-z0-9+.-]{0,20}://|--?[A-Za-z]|\|))[^\"'\r\n]){1,8192}"
 )
+"""Where nothing quotes the value, it ends before a URL, an option or a pipe: what is fetched is no secret, and whoever
+writes the command may not hide it behind one."""
 _USERINFO = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,20}://)([^\s/@:\"']{0,200}):([^\s/@\"']{1,200})@")
 _USER_FLAG = re.compile(
     r"(?<![^\s\"'])(-[uU]|--(?:proxy-)?user)([= ]{0,4})([^\s:=\"'-][^\s:\"']{0,100}):([^\s\"']{1,200})"

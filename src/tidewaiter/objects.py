@@ -64,6 +64,8 @@ class PodRecord(msgspec.Struct):
     user: User | None = None
     owner_kind: str | None = None
     owner_name: str | None = None
+    generate_name: str | None = None
+    """What the name of a pod without an owner was made from."""
     service_account: str | None = None
     specs: tuple[Spec, ...] = ()
     """Of all its containers, in order of time; the latest stay."""
@@ -74,8 +76,12 @@ class PodRecord(msgspec.Struct):
     node: str | None = None
     actions: tuple[Action, ...] = ()
     """Flows that are known by pod only, bounded as those of a container."""
+    unfamiliar: tuple[tuple[str, bool, Action], ...] = ()
+    """Of these flows, what a baseline is to be asked about (`unfamiliar.py`); bounded."""
     given_up: dict[str, bytes] | None = None
     """Source -> tally of the flows that were given up."""
+    habits: dict[str, bytes] | None = None
+    """While learning: what it was seen to do, as with a chain."""
 
     @property
     def container_names(self) -> list[str]:

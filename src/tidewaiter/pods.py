@@ -7,6 +7,7 @@ import msgspec
 from tidewaiter.attribution import Directory, unique_nodes
 from tidewaiter.chain import Chain
 from tidewaiter.cluster import ClusterState
+from tidewaiter.hours import parted
 from tidewaiter.incarnation import incarnations
 from tidewaiter.objects import PodRecord
 
@@ -100,6 +101,8 @@ def _shared(siblings: list[Chain], told_by_pod: list[Chain]) -> Iterable[Chain]:
                 restarts=tuple(t for t in told.restarts if since_ns <= t < until_ns),
                 actions=tuple(a for a in told.actions if since_ns <= a.time_ns < until_ns),
                 strangers=tuple(a for a in told.strangers if since_ns <= a.time_ns < until_ns),
+                unfamiliar=tuple(entry for entry in told.unfamiliar if since_ns <= entry[2].time_ns < until_ns),
+                habits=parted(told.habits, since_ns, until_ns),
                 sessions=tuple(s for s in told.sessions if since_ns <= s.time_ns < until_ns),
                 first_seen_ns=None,
                 first_process=first if first is not None and since_ns <= first[0] < until_ns else None,
@@ -118,6 +121,7 @@ def _only_in_spec(
     for keys in pods:
         records = [cluster.pods[key] for key in keys if key in cluster.pods]
         actions = [action for record in records for action in record.actions]
+        actions += [action for record in records for _, _, action in record.unfamiliar]
         if not actions or any((record.namespace, record.name) in in_pods for record in records):
             continue
         told = [record for record in records if record.specs]

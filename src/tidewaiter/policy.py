@@ -16,6 +16,7 @@ import msgspec
 from tidewaiter.policy_match import Matcher, compile_glob, compile_names, compile_networks, compile_pattern
 from tidewaiter.policy_rules import (
     GLOB_FIELDS,
+    BaselineRules,
     Behaviours,
     Ceiling,
     Forbidden,
@@ -30,6 +31,7 @@ from tidewaiter.reference import parse_reference, reference_or_none
 
 __all__ = [
     "DEFAULT_POLICY",
+    "BaselineRules",
     "Behaviours",
     "ConfigError",
     "Effects",
@@ -99,6 +101,7 @@ class TrustPolicy(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     behaviours: Behaviours = Behaviours()
     debug_containers: Ceiling = "suspicious"
     """The highest verdict for an ephemeral debug container that a named human started."""
+    baseline: BaselineRules = BaselineRules()
     mirrors: tuple[Mirror, ...] = ()
     trust: tuple[TrustRule, ...] = ()
     scopes: tuple[Scope, ...] = ()

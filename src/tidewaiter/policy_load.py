@@ -12,6 +12,7 @@ from tidewaiter.policy import SECOND_NS, TrustPolicy
 from tidewaiter.policy_match import PatternError, compile_glob, compile_names, compile_pattern, parse_network
 from tidewaiter.policy_rules import (
     GLOB_FIELDS,
+    BaselineRules,
     Behaviours,
     Ceiling,
     ExpectedEffect,
@@ -30,6 +31,7 @@ from tidewaiter.reference import ImageReferenceError, parse_reference
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 _DURATION = re.compile(r"([0-9]{1,9})([smhd]?)\Z")
 _MAX_DURATION_NS = 3660 * 86_400 * SECOND_NS
+_MAX_COUNT = 1_000_000
 _RESERVED = ("default", "no origin")
 
 Value = TypeVar("Value")
@@ -168,6 +170,28 @@ def _behaviours(entry: Entry) -> Behaviours:
     return Behaviours(**{key: value for key, value in given.items() if value is not None})
 
 
+def _baseline(entry: Entry) -> BaselineRules:
+    given = {key: _BASELINE[key](value) for key, value in entry.mapping(_BASELINE).items()}
+    fields = {"retention_ns" if key == "retention" else key: value for key, value in given.items()}
+    return BaselineRules(**{field: value for field, value in fields.items() if value is not None})
+
+
+def _count(entry: Entry) -> int | None:
+    count = entry.number()
+    if count is not None and not 1 <= count <= _MAX_COUNT:
+        entry.fault(f"at least 1 and at most {_MAX_COUNT}")
+        return None
+    return count
+
+
+_BASELINE: dict[str, Callable[[Entry], Any]] = {
+    "completeness": lambda entry: entry.share(),
+    "containers": _count,
+    "hours": _count,
+    "retention": _duration(minimum_ns=3600 * SECOND_NS),
+}
+
+
 def _mirror(entry: Entry) -> Mirror | None:
     keys = entry.mapping(("mirror", "upstream"), required=("mirror", "upstream"))
     sides = {key: _checked(_repository_prefix)(value) for key, value in keys.items()}
@@ -294,6 +318,7 @@ _KEYS: dict[str, tuple[str | None, Callable[[Entry], Any]]] = {
     "suspicious_binaries": ("suspicious_binaries", _list_of(_checked(_binary))),
     "behaviours": ("behaviours", _behaviours),
     "debug_containers": ("debug_containers", _choice(Ceiling)),
+    "baseline": ("baseline", _baseline),
     "mirrors": ("mirrors", _list_or_nothing(_mirror, unique="mirror")),
     "trust": ("trust", _list_or_nothing(_trust_rule, unique="name")),
     "scopes": ("scopes", _list_or_nothing(_scope, unique="name")),

@@ -42,12 +42,27 @@ class Behaviours(msgspec.Struct, frozen=True, kw_only=True):
     """A binary ran that no layer of the image holds (drift)."""
     internal_egress: Strength = "weak"
     """Egress to an internal destination that an existing baseline has not seen; without a baseline it never counts."""
+    unseen_program: Strength = "weak"
+    """A program ran that a mature baseline has not seen; without one it never counts."""
     unproven_initiator: Strength = "weak"
     """A flow of which nobody can tell who opened it."""
     interactive_session: Strength = "weak"
     """A named human attached to the container."""
     policy_broken: Strength = "weak"
     """A scope's `require` or `forbid` was broken."""
+
+
+class BaselineRules(msgspec.Struct, frozen=True, kw_only=True):
+    """From when on a baseline is mature (all three must be met), and how long it holds."""
+
+    completeness: float = 0.95
+    """Share of what the workload does that must be known by estimate, 0 to 1."""
+    containers: int = 3
+    """Containers, or starts, in which the workload must have been seen."""
+    hours: int = 24
+    """Container-hours in which it must have been seen."""
+    retention_ns: int = 30 * 86_400 * 1_000_000_000
+    """What a workload has not done for so long, by its own time, is expected of it no more."""
 
 
 class Mirror(msgspec.Struct, frozen=True):

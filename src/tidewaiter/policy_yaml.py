@@ -31,6 +31,7 @@ _KINDS = {
 }
 _SCALARS_IN_QUOTES = frozenset({"int", "float", "bool", "timestamp"})
 _LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+_SHARE = re.compile(r"(?:0(?:\.[0-9]{1,6})?|1(?:\.0{1,6})?)\Z")
 _NUMBER = re.compile(r"-?[0-9]{1,18}\Z")
 
 Word = TypeVar("Word", bound=str)
@@ -138,6 +139,16 @@ class Entry:
             self._wrong_kind("a whole number")
             return None
         return int(self._node.value)
+
+    def share(self) -> float | None:
+        """The value as a share of one: 0 to 1, written as a decimal number of at most six places."""
+        if self._kind not in ("int", "float"):
+            self._wrong_kind("a share, such as 0.95")
+            return None
+        if not _SHARE.match(self._node.value):
+            self.fault(f'"{cut(self._node.value)}" is no share from 0 to 1, such as 0.95')
+            return None
+        return float(self._node.value)
 
     def text_or_number(self, wanted: str) -> str | None:
         """The value as it stands in the file, be it text or a whole number; `wanted` names it in the fault."""

@@ -14,14 +14,13 @@ from itertools import islice
 
 import msgspec
 
-from tidewaiter.alert import Alert, ImageIdentity
+from tidewaiter.alert import Alert, ImageIdentity, Incident
 from tidewaiter.attribution import Directory, unique_nodes
 from tidewaiter.calm import Calm
 from tidewaiter.campaign import OpenIncidents
 from tidewaiter.case import Case
 from tidewaiter.chain import Chain
-from tidewaiter.concerns import Concerns, Unit, unit_of
-from tidewaiter.digest import chain_id
+from tidewaiter.concerns import Concerns, Unit, told_of, unit_of
 from tidewaiter.event import (
     Blindness,
     ContainerCreate,
@@ -35,6 +34,8 @@ from tidewaiter.event import (
     WorkloadCreate,
 )
 from tidewaiter.identity import IdentityGraph
+from tidewaiter.incident import Part
+from tidewaiter.incident_revisions import GivenIncident, IncidentRevisions
 from tidewaiter.judge import Analytic, Judgement, alert_id, incident_key, to_alert
 from tidewaiter.objects import PodRecord
 from tidewaiter.pods import judged_of
@@ -73,6 +74,7 @@ class Revisions:
     def __init__(
         self,
         given: dict[str, Given],
+        incidents: dict[str, GivenIncident],
         directory: Directory,
         graph: IdentityGraph,
         policy: TrustPolicy,
@@ -85,6 +87,7 @@ class Revisions:
         self._judge = judge
         self._concerns = Concerns(directory, graph)
         self._incidents = OpenIncidents()
+        self._campaigns = IncidentRevisions(incidents, self._incidents, self._part_of)
         self._ids: dict[Unit, dict[str, None]] = {}
         """Unit -> ids of the alerts that were given out for it."""
         self._now: dict[Unit, None] = {}
@@ -143,7 +146,7 @@ class Revisions:
             self._image(event)
 
     def _image(self, event: ImagePull | ImageName | ImageFacts | ContainerCreate | ContainerFacts) -> None:
-        digests, texts = _told(event)
+        digests, texts = told_of(event)
         if not digests and not texts:
             return
         references = [reference for text in texts if (reference := reference_or_none(text)) is not None]
@@ -192,6 +195,7 @@ class Revisions:
 
     def _drop(self, alert_id: str, unit: Unit) -> None:
         del self._given[alert_id]
+        self._campaigns.touch(alert_id)
         self._calm.forget(alert_id)
         del self._ids[unit][alert_id]
         if not self._ids[unit]:
@@ -214,8 +218,8 @@ class Revisions:
                 self._later[unit] = None
         return self.farewells() + self._revise(at_once)
 
-    def after_tick(self) -> list[Alert]:
-        """New revisions of what was put off, as much of it as one tick allows."""
+    def after_tick(self) -> list[Alert | Incident]:
+        """New revisions of what was put off, as much of it as one tick allows, and then of the incidents."""
         self._spent.clear()
         self._later = {**self._now, **self._later}
         self._now = {}
@@ -233,7 +237,8 @@ class Revisions:
                 del self._later[unit]
             left -= len(units)
             given += self._revise(units)
-        return given + self.farewells()
+        given += self.farewells()
+        return [*given, *self._campaigns.after_tick()]
 
     def final(self, chain: Chain, case: Case, judgement: Judgement, incident: str) -> Alert | None:
         """The final record of a chain that was judged at the end; None where it was given out before."""
@@ -260,6 +265,10 @@ class Revisions:
             if not known.is_withdrawn and (reasons := found.get(alert, (_MOVED,))) is not None
         ]
         return [self._withdraw(alert, reasons, is_final=True) for alert, reasons in gone]
+
+    def final_incidents(self) -> list[Incident]:
+        """The final records of all incidents, once nothing more comes of their alerts."""
+        return self._campaigns.at_end()
 
     def farewells(self) -> list[Alert]:
         """Final records of containers that were given up."""
@@ -302,8 +311,8 @@ class Revisions:
         if self._is_all or unit in self._ids:
             return True
         chains = self._concerns.chains(unit)
-        return any(chain.actions or chain.sessions for chain in chains) or any(
-            pod.actions or pod.sessions for pod in self._concerns.pods(unit, chains)
+        return any(chain.actions or chain.sessions or chain.unfamiliar for chain in chains) or any(
+            pod.actions or pod.sessions or pod.unfamiliar for pod in self._concerns.pods(unit, chains)
         )
 
     def _is_early(self, unit: Unit, case: Case) -> bool:
@@ -352,7 +361,11 @@ class Revisions:
             if not self._ids[before.unit]:
                 del self._ids[before.unit]
         self._given[alert_id] = given
+        self._campaigns.touch(alert_id)
         self._ids.setdefault(given.unit, {})[alert_id] = None
+
+    def _part_of(self, alert_id: str) -> Part:
+        return msgspec.json.decode(self._given[alert_id].record, type=Part)
 
     def _units_of(self, alerts: Iterable[str]) -> dict[Unit, None]:
         return dict.fromkeys(self._given[alert].unit for alert in alerts if alert in self._given)
@@ -363,23 +376,3 @@ def _whole(chain: Chain) -> Chain:
     if chain.is_unique or chain.pod_name is not None or chain.pod_uid is not None:
         return chain
     return msgspec.structs.replace(chain, key=chain.key.rpartition("#")[0])
-
-
-def _told(event: ImagePull | ImageName | ImageFacts | ContainerCreate | ContainerFacts) -> tuple[list[str], list[str]]:
-    """The digests and the references of a record."""
-    if isinstance(event, ImagePull):
-        told = [event.config_digest, event.repo_digest, event.index_digest, event.manifest_digest]
-        texts = [event.reference]
-    elif isinstance(event, ImageName):
-        told, texts = [event.config_digest, event.repo_digest], [event.reference or ""]
-    elif isinstance(event, ImageFacts):
-        told = [event.config_digest, event.index_digest, event.manifest_digest, *event.repo_digests]
-        told.append(event.chain_id or chain_id(event.diff_ids))
-        texts = list(event.references)
-    elif event.image is not None and event.image.from_runtime:
-        image = event.image
-        told = [image.config_digest, image.repo_digest, image.index_digest, image.manifest_digest]
-        texts = [image.reference or ""]
-    else:
-        return [], []
-    return [digest for digest in told if digest is not None], texts

@@ -17,6 +17,7 @@ from tidewaiter.event import (
     ProcessExec,
 )
 from tidewaiter.identity import IdentityGraph
+from tidewaiter.incident_revisions import GivenIncident
 from tidewaiter.ledger import Ledger
 from tidewaiter.revisions import Given
 
@@ -43,6 +44,8 @@ class State(msgspec.Struct):
     ledger: Ledger = msgspec.field(default_factory=Ledger)
     given: dict[str, Given] = msgspec.field(default_factory=dict)
     """Alert id -> the record that was given out last, while watching."""
+    incidents: dict[str, GivenIncident] = msgspec.field(default_factory=dict)
+    """Incident id -> the record that was given out last, while watching."""
     progress: Progress = msgspec.field(default_factory=Progress)
     """Up to date in a snapshot only, as are `waiting` and `evicted`: the engine keeps them where they change."""
     waiting: tuple[Waiting, ...] = ()

@@ -203,10 +203,11 @@ def test_killed_and_started_again_it_alerts_once(tmp_path: Path) -> None:
     assert (came[0]["revision"], came[-1]["revision"]) == (0, 0)
     summary = ends.pop()
     for container in (CONTAINER, STRANGER):
-        about = [record for record in ends if record["container_id"] == container]
+        about = [record for record in ends if record.get("container_id") == container]
         assert [record["revision"] for record in about] == list(range(1, len(about) + 1))
         assert [record["final"] for record in about] == [*[False] * (len(about) - 1), True]
     assert (summary["kind"], summary["alerts"]) == ("summary", 2)
+    assert (ends[-1]["kind"], ends[-1]["final"], len(ends[-1]["members"])) == ("incident", True, 2)
 
 
 def test_only_one_watches_with_one_state(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from made_events import (
     started,
     stopped,
 )
-from tidewaiter.alert import Alert
+from tidewaiter.alert import Alert, Incident
 from tidewaiter.cli._watch_frame import Scene, render_scene
 from tidewaiter.cli._watch_table import render_rows
 from tidewaiter.edge.collector import Condition
@@ -211,6 +211,21 @@ class TestTable:
 
     def test_nothing_known_is_said(self) -> None:
         assert render_rows((), 0, Page(80, False), 9) == ["none that runs is known"]
+
+
+def test_incidents_are_told_where_there_is_room() -> None:
+    """A line for the latest ones; on a low screen the alert goes first, and how many there are is still said."""
+    machine = engine(live=True)
+    for name in ("a", "b", "c"):
+        feed(machine, [created(0, name, EVIL), started(1, name), ran(9, name, "curl", "x")])
+    incidents = tuple(output for output in machine.finish() if isinstance(output, Incident))
+    high = render_scene(scene(incidents=incidents), 120, 40, color=False)
+    assert sum(f"  incident  {incidents[0].title}" in line for line in high) == 1
+    low = render_scene(scene(incidents=incidents), 120, 16, color=False)
+    assert not any("  incident  " in line for line in low)
+    assert any("1 incident" in line for line in low)
+    gone = msgspec.structs.replace(incidents[0], verdict="withdrawn")
+    assert not any("incident " in line for line in render_scene(scene(incidents=(gone,)), 120, 40, color=False)[:-6])
 
 
 def test_name_that_nobody_typed_is_the_id() -> None:

@@ -11,6 +11,7 @@ from contextlib import suppress
 import msgspec
 import pytest
 from rich.console import Console
+from sample_incidents import docker_incident
 
 from engine_cases import EVIL, engine
 from made_events import CORPORATE, at, attack, created, feed, hunted
@@ -131,11 +132,13 @@ def test_restoring_twice_is_once(screen: Screen, terminal: Terminal) -> None:
 
 
 def test_what_was_found_stays_in_the_scrollback(screen: Screen, capfd: pytest.CaptureFixture[str]) -> None:
-    """The last record of each alert, once, in order of time; then containers, summary, and what was said."""
+    """The last record of each alert, once, in order of time; then incidents, containers, summary, and what was said."""
     run = hunted(attack("a", EVIL))
     other = msgspec.structs.replace(alert(name="b"), time="2026-09-21T14:13:00.000000000Z")
     for output in (alert(0), alert(1), other, alert(2)):
         screen.output(output)
+    for incident in (docker_incident(), msgspec.structs.replace(docker_incident(), revision=7)):
+        screen.output(incident)
     for shown in run.containers:
         screen.output(shown)
     screen.output(run.summary)
@@ -144,8 +147,10 @@ def test_what_was_found_stays_in_the_scrollback(screen: Screen, capfd: pytest.Ca
     out, err = capfd.readouterr()
     assert "revision 2" in out
     assert "revision 1" not in out
-    places = [out.index(text) for text in (f"id {other.id}", f"id {alert().id}", "CONTAINER  ", "Summary complete")]
+    told = (f"id {other.id}", f"id {alert().id}", "INCIDENT high", "CONTAINER  ", "Summary complete")
+    places = [out.index(text) for text in told]
     assert places == sorted(places)
+    assert out.count("INCIDENT") == out.count("revision 7, not final") == 1
     assert err == "siem: 3 dropped\n"
 
 

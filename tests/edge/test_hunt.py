@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tidewaiter.alert import Alert, ContainerShown
+from tidewaiter.alert import Alert, ContainerShown, Incident
 from tidewaiter.analytics import analytics
 from tidewaiter.edge import ahead
 from tidewaiter.edge.hunt import Hunt
@@ -42,7 +42,7 @@ needs_two = pytest.mark.skipif(
 class Ran(msgspec.Struct):
     """What came out of one run."""
 
-    outputs: list[Alert | ContainerShown]
+    outputs: list[Alert | ContainerShown | Incident]
     counts: dict[str, dict[str, int]]
     skipped: int
     records: int

@@ -11,8 +11,9 @@ import httpx
 import msgspec
 import pytest
 from receivers import Answer, Time, alert, hook, summary
+from sample_incidents import docker_incident
 
-from tidewaiter.alert import Alert
+from tidewaiter.alert import Alert, Incident
 from tidewaiter.edge.delivery import DestinationError, Refused, TryLater
 from tidewaiter.edge.send import open_senders
 from tidewaiter.edge.send_webhook import WebhookReceiver, read_headers
@@ -51,6 +52,16 @@ class TestRequest:
         assert post.headers["idempotency-key"] == f"{alert('a').id}/3"
         assert post.headers["authorization"] == "Bearer t0p"
         assert post.headers["user-agent"].startswith("tidewaiter/")
+
+    def test_incident_can_be_told_from_the_one_before(self) -> None:
+        """Its id and its revision make the key, as those of an alert do."""
+        with hook() as server:
+            receiver = WebhookReceiver(server.url, JSONL, {})
+            receiver.deliver(docker_incident())
+            receiver.close()
+        (post,) = server.posts
+        assert post.headers["idempotency-key"] == f"{docker_incident().id}/1"
+        assert msgspec.json.decode(post.body, type=Incident) == docker_incident()
 
     def test_password_in_the_url_is_sent_as_basic_authentication(self) -> None:
         with hook() as server:

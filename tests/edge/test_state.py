@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from made_events import AN0691
-from tidewaiter.alert import Alert
+from tidewaiter.alert import Alert, Incident
 from tidewaiter.edge.journal import Fed, Given, Numbers, Ticked, content_of, fed_line, line_of
 from tidewaiter.edge.recording import Recording, bare, envelope
 from tidewaiter.edge.resume import Resumed, feed, resume, tick
@@ -22,6 +22,7 @@ from tidewaiter.snapshot import State
 NS = 1_000_000_000
 BEGIN = 1_790_000_000
 A, B = "9e" * 32, "5f" * 32
+Told = Alert | Incident
 Step = int | tuple[str, bytes]
 """A tick, in seconds from the beginning, or a record."""
 
@@ -67,7 +68,7 @@ class Life:
     def __init__(self, folder: StateFolder, recording: Recording | None = None) -> None:
         self.folder = folder
         self.recording = recording
-        self.delivered: list[Alert] = []
+        self.delivered: list[Told] = []
         resumed = resume(folder, engine_of, recording)
         self.engine = resumed.engine
         self.numbers = resumed.numbers
@@ -95,26 +96,26 @@ class Life:
                     self.recording.append([b'%b,"record":%b}' % (line, written)])
                 outputs = feed(self.engine, source, record, Where(source, "s", offset, "default", "n1"))
             for output in outputs:
-                assert isinstance(output, Alert)
+                assert isinstance(output, Told)
                 self.give(output)
 
-    def give(self, alert: Alert) -> None:
+    def give(self, alert: Told) -> None:
         """Deliver."""
         self.delivered.append(alert)
         self.folder.write([line_of(Given(alert.id, alert.revision, content_of(alert)))])
 
-    def finals(self) -> dict[str, Alert]:
+    def finals(self) -> dict[str, Told]:
         """What stands at the end."""
-        return {alert.id: alert for alert in self.engine.finish() if isinstance(alert, Alert)}
+        return {told.id: told for told in self.engine.finish() if isinstance(told, Told)}
 
 
-def contents(alerts: dict[str, Alert]) -> dict[str, str]:
+def contents(alerts: dict[str, Told]) -> dict[str, str]:
     """What is said, whatever its number."""
     return {key: content_of(alert) for key, alert in alerts.items()}
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, list[Alert], dict[str, Alert]]:
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, list[Told], dict[str, Told]]:
     """The journal of a life that nothing ended, what it delivered, and its end."""
     path = tmp_path_factory.mktemp("whole")
     folder = StateFolder(path)
@@ -133,15 +134,14 @@ def moments(journal: bytes) -> list[int]:
     return sorted(moment for moment in chosen if 0 <= moment <= len(journal))
 
 
-def test_a_life_that_ends_at_any_byte_goes_on(
-    whole: tuple[bytes, list[Alert], dict[str, Alert]], tmp_path: Path
-) -> None:
+def test_a_life_that_ends_at_any_byte_goes_on(whole: tuple[bytes, list[Told], dict[str, Told]], tmp_path: Path) -> None:
     """Each revision once, from 0 without a gap, and the end is the same.
 
     Only the record whose mark was just being written may come twice, and then it is the same record.
     """
     journal, delivered, finals = whole
     assert {alert.revision for alert in delivered} >= {0, 1, 2}
+    assert any(isinstance(told, Incident) for told in delivered)
     for moment in moments(journal):
         path = tmp_path / str(moment)
         path.mkdir()
@@ -169,11 +169,11 @@ def test_a_life_that_ends_at_any_byte_goes_on(
 @pytest.mark.parametrize("cuts", [[3], [5, 6], [1, 4, 8, 12], list(range(len(STORY)))])
 @pytest.mark.parametrize("is_kept", [True, False])
 def test_lives_that_follow_each_other_are_one(
-    whole: tuple[bytes, list[Alert], dict[str, Alert]], cuts: list[int], is_kept: bool, tmp_path: Path
+    whole: tuple[bytes, list[Told], dict[str, Told]], cuts: list[int], is_kept: bool, tmp_path: Path
 ) -> None:
     """Whether or not the one before took a snapshot at its end; files do not pile up."""
     _, delivered, finals = whole
-    came: list[Alert] = []
+    came: list[Told] = []
     for start, stop in zip([0, *cuts], [*cuts, len(STORY)], strict=True):
         folder = StateFolder(tmp_path)
         life = Life(folder)

@@ -138,7 +138,7 @@ def test_nobody_reading_ends_the_run_and_owes_the_rest(tmp_path: Path) -> None:
     folder.close()
     folder = StateFolder(tmp_path)
     owed = resume(folder, engine_of).owed
-    assert [(alert.container_id, alert.revision) for alert in owed] == [(other, 0)]
+    assert [(alert.container_id, alert.revision) for alert in owed if isinstance(alert, Alert)] == [(other, 0)]
     folder.close()
 
 

@@ -11,7 +11,7 @@ import pytest
 from watch_runs import ATTACK, BEGIN, NS, Doing, Run, docker, engine_of, handing_in
 
 from made_events import AN0691
-from tidewaiter.alert import Alert, ContainerShown, Output
+from tidewaiter.alert import Alert, ContainerShown, Incident, Output
 from tidewaiter.edge.collector import Condition, Desk, Observation
 from tidewaiter.edge.hunt import Hunt
 from tidewaiter.edge.read import recogniser_of
@@ -27,7 +27,7 @@ SCENARIOS = Path(__file__).resolve().parents[1] / "scenarios"
 FOLDERS = sorted(path.parent for path in SCENARIOS.glob("*/expect.toml"))
 
 
-def hunted(path: Path, policy: TrustPolicy = DEFAULT_POLICY, *, quick: bool = True) -> list[Alert | ContainerShown]:
+def hunted(path: Path, policy: TrustPolicy = DEFAULT_POLICY, *, quick: bool = True) -> list[Output]:
     """The final records of a recording."""
     engine = Engine(policy, AN0691)
     run = Hunt(engine, [str(path)], ReadOptions(), quick=quick)
@@ -38,7 +38,7 @@ def hunted(path: Path, policy: TrustPolicy = DEFAULT_POLICY, *, quick: bool = Tr
 
 def unnumbered(outputs: Sequence[Output]) -> list[Output]:
     """Final records that stand, without their numbers."""
-    alerts = (output for output in outputs if isinstance(output, Alert) and output.final)
+    alerts = (output for output in outputs if isinstance(output, Alert | Incident) and output.final)
     shown: list[Output] = [
         msgspec.structs.replace(alert, revision=0) for alert in alerts if alert.verdict != "withdrawn"
     ]
@@ -48,7 +48,7 @@ def unnumbered(outputs: Sequence[Output]) -> list[Output]:
 def records_of(folder: Path) -> list[tuple[int, Observation]]:
     """All records of a scenario with their times, in order of time."""
     found: list[tuple[int, Observation]] = []
-    for path in sorted(folder.iterdir()):
+    for path in sorted(path for path in folder.iterdir() if path.is_file()):
         if path.name in ("policy.yaml", "expect.toml"):
             continue
         reader = Reader(path.name, recogniser_of(), ReadOptions())

@@ -1,5 +1,6 @@
 """Laws of watching and of snapshots on small worlds: what was given out last is what the end says."""
 
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from worlds import worlds
 
 from made_events import AN0691, CORPORATE, at, finished, rested, where
-from tidewaiter.alert import Alert
+from tidewaiter.alert import Alert, Incident
 from tidewaiter.campaign import GAP_NS, Incidents, OpenIncidents
 from tidewaiter.engine import Engine
 from tidewaiter.event import (
@@ -150,6 +151,56 @@ def test_restart_is_not_seen_in_what_comes_out(
     for ends in others:
         assert (ends.alerts, ends.summary) == (wanted.alerts, wanted.summary)
         assert ends.containers == wanted.containers
+
+
+def campaigns(machine: Engine, events: list[Event]) -> list[Incident]:
+    """Feed events, ticks among them and one at the end; the incidents that were given out."""
+    found: list[Incident] = []
+    for event in [*events, tick(50)]:
+        outputs = machine.tick(event) if isinstance(event, Tick) else machine.feed_record(event.where.source, [event])
+        found += [output for output in outputs if isinstance(output, Incident)]
+        assert isinstance(event, Tick) or not any(isinstance(output, Incident) for output in outputs)
+    return found
+
+
+def ended(machine: Engine) -> list[Incident]:
+    """The incidents that the end gives out."""
+    return [output for output in machine.finish() if isinstance(output, Incident)]
+
+
+def plain(incident: Incident) -> Incident:
+    """The record without its number."""
+    return msgspec.structs.replace(incident, revision=0, final=True)
+
+
+@SETTINGS
+@given(ticking(), policies, st.lists(st.integers(0, 40), max_size=2))
+def test_last_revisions_of_incidents_are_what_reading_afterwards_gives(
+    events: list[Event], policy: TrustPolicy, cuts: list[int]
+) -> None:
+    """Numbered without a gap, restarts or not, given out with ticks only, and none of fewer than two is left."""
+    live, replay = Engine(policy, AN0691, live=True), Engine(policy, AN0691)
+    given_out: dict[str, list[Incident]] = {}
+    places = [0, *sorted(min(cut, len(events)) for cut in cuts), len(events)]
+    for start, stop in pairwise(places):
+        live = Engine(policy, AN0691, state=Engine.restore(live.snapshot()), live=True)
+        for incident in campaigns(live, events[start:stop]):
+            given_out.setdefault(incident.id, []).append(incident)
+    assert not any(
+        incident.final for known in given_out.values() for incident in known if incident.verdict != "withdrawn"
+    )
+    for incident in ended(live):
+        given_out.setdefault(incident.id, []).append(incident)
+    assert ended(live) == []
+    for known in given_out.values():
+        assert [incident.revision for incident in known] == list(range(len(known)))
+        assert known[-1].final
+        assert all(len(incident.members) < 2 for incident in known if incident.verdict == "withdrawn")
+    for event in events:
+        replay.tick(event) if isinstance(event, Tick) else replay.feed_record(event.where.source, [event])
+    wanted = {incident.id: incident for incident in ended(replay)}
+    last = {key: known[-1] for key, known in given_out.items() if known[-1].verdict != "withdrawn"}
+    assert {key: plain(incident) for key, incident in last.items()} == wanted
 
 
 @SETTINGS

@@ -14,6 +14,7 @@ from sample_alerts import (
     suspicious_alert,
     withdrawn_alert,
 )
+from sample_incidents import INCIDENTS
 
 from tidewaiter.alert import (
     Alert,
@@ -117,6 +118,7 @@ ALERTS: dict[str, Callable[[], Alert]] = {
 def samples() -> dict[str, Output]:
     """All sample outputs by name."""
     found: dict[str, Output] = {name: make() for name, make in ALERTS.items()}
+    found |= {f"incident_{name}": make() for name, make in INCIDENTS.items()}
     found |= {f"container{place}": shown for place, shown in enumerate(containers())}
     return found | {f"summary_{name}": summary for name, summary in summaries().items()}
 

@@ -19,9 +19,9 @@ def test_one_line_for_each_output() -> None:
 
 
 def test_output_comes_back_as_it_was() -> None:
-    """All but the hostile one, whose surrogates JSON cannot carry."""
+    """All but the hostile ones, whose surrogates JSON cannot carry."""
     for name, output in samples().items():
-        if name != "hostile":
+        if "hostile" not in name:
             assert msgspec.json.decode(encode(output), type=Output) == output
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 from sample_alerts import behaviour, docker_alert, kubernetes_alert, suspicious_alert, withdrawn_alert
+from sample_incidents import INCIDENTS, docker_incident, pods_incident, withdrawn_incident
 from sample_outputs import ALERTS, containers, golden, samples, summaries
 
 from tidewaiter import __version__
@@ -31,7 +32,7 @@ def test_golden() -> None:
     golden("findings.jsonl", text.replace(f'"version":"{__version__}"', '"version":"VERSION"'))
 
 
-def test_only_alerts_are_findings() -> None:
+def test_only_alerts_and_incidents_are_findings() -> None:
     assert {encode(container) for container in containers()} == {b""}
     assert {encode(summary) for summary in summaries().values()} == {b""}
 
@@ -216,3 +217,32 @@ def test_rest_is_unmapped() -> None:
     assert rest["trust"]["rule"] == "squatters"
     assert rest["behaviours_omitted"] == 1204
     assert rest["missing"]
+
+
+class TestIncident:
+    """https://schema.ocsf.io/1.9.0/classes/incident_finding"""
+
+    @pytest.mark.parametrize("name", sorted(INCIDENTS))
+    def test_required_attributes(self, name: str) -> None:
+        read = msgspec.json.decode(encode(INCIDENTS[name]()))
+        assert (read["class_uid"], read["category_uid"]) == (2005, 2)
+        assert read["type_uid"] == 200_500 + read["activity_id"]
+        assert read["metadata"]["profiles"] == ["incident"]
+        assert all(found["uid"] and found["analytic"] for found in read["finding_info_list"])
+        assert isinstance(read["time"], int)
+        assert read["severity_id"] in range(1, 6)
+
+    def test_its_alerts_are_its_findings(self) -> None:
+        """Under the uid of their own Detection Finding, and they name it."""
+        incident = pods_incident()
+        read = msgspec.json.decode(encode(incident))
+        assert [found["uid"] for found in read["finding_info_list"]] == [member.alert for member in incident.members]
+        assert read["metadata"]["correlation_uid"] == incident.id
+        assert (read["start_time"], read["end_time"]) == (1_790_000_019_400, 1_790_000_979_400)
+        assert {found["value"] for found in read["observables"]} == {incident.image.config_digest, incident.created_by}
+
+    def test_lifecycle(self) -> None:
+        first = msgspec.structs.replace(docker_incident(), revision=0)
+        told = [msgspec.json.decode(encode(record)) for record in (first, docker_incident(), withdrawn_incident())]
+        assert [(read["activity_id"], read["status_id"]) for read in told] == [(1, 1), (2, 0), (3, 5)]
+        assert len({read["metadata"]["uid"] for read in told}) == 3

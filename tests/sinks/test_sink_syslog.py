@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sample_alerts import docker_alert, hostile_alert, kubernetes_alert, withdrawn_alert
+from sample_incidents import INCIDENTS, docker_incident, pods_incident, vast_incident
 from sample_outputs import golden, samples
 
-from tidewaiter.alert import Alert, Output
+from tidewaiter.alert import Alert, Incident, Output
 from tidewaiter.edge.unwrap import unwrap_text
 from tidewaiter.sinks import sinks
 from tidewaiter.sinks._smaller import smaller
@@ -148,6 +149,20 @@ class TestSize:
             (worst().id, "alert", worst().severity),
         }
 
+    def test_incident_loses_members_and_counts_them(self) -> None:
+        """The head of a large campaign fits, and how large it is stays true."""
+        whole = vast_incident()
+        for form in ("jsonl", "ocsf"):
+            assert 0 < len(message(whole, sinks()[form].encode, LONGEST_BYTES)) <= LONGEST_BYTES
+        record = parts(whole, LONGEST_BYTES)[4]
+        assert isinstance(record, Incident)
+        assert 0 < len(record.members) < len(whole.members)
+        assert len(record.members) + record.members_omitted == 1_000
+        assert record.title == whole.title
+        bad = "\U0001f600" * 4096
+        worse = msgspec.structs.replace(whole, title=bad, created_by=bad, nodes=(bad,) * 256, members=())
+        assert 0 < len(message(worse, longest=LONGEST_BYTES)) <= LONGEST_BYTES
+
     def test_what_cannot_fit_gives_nothing(self) -> None:
         assert message(worst(), longest=100) == b""
 
@@ -155,3 +170,9 @@ class TestSize:
 def test_ocsf_in_a_message_has_no_summaries() -> None:
     """What the format has no use for gives no message."""
     assert message(samples()["summary_complete"], sinks()["ocsf"].encode) == b""
+
+
+def test_incident_has_the_severity_of_its_gravest_and_the_host_where_there_is_one() -> None:
+    assert parts(pods_incident())[:4] == (80 + 2, "2026-09-21T14:29:39.400000Z", "-", "incident")
+    assert parts(docker_incident())[2] == "n1-0"
+    assert parts(INCIDENTS["withdrawn"]())[0] == 80 + 5

@@ -5,10 +5,11 @@ import re
 import msgspec
 import pytest
 from sample_alerts import behaviour, docker_alert, hostile_alert, kubernetes_alert, suspicious_alert, withdrawn_alert
+from sample_incidents import INCIDENTS, docker_incident, pods_incident, vast_incident
 from sample_outputs import ALERTS, containers, golden, samples, summaries
 
 from tidewaiter.alert import Alert, ImageIdentity, TrustShown
-from tidewaiter.sinks.text import encode, render, render_containers
+from tidewaiter.sinks.text import encode, render, render_containers, render_growth
 
 SGR = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -25,6 +26,10 @@ class TestGolden:
     @pytest.mark.parametrize("width", [80, 120])
     def test_alerts(self, width: int) -> None:
         golden(f"alerts-{width}.txt", "".join(f"{render(make(), width=width)}\n" for make in ALERTS.values()))
+
+    @pytest.mark.parametrize("width", [80, 120])
+    def test_incidents(self, width: int) -> None:
+        golden(f"incidents-{width}.txt", "".join(f"{render(make(), width=width)}\n" for make in INCIDENTS.values()))
 
     def test_alerts_in_colour(self) -> None:
         golden("alerts-color.txt", "".join(f"{render(make(), width=100, color=True)}\n" for make in ALERTS.values()))
@@ -201,3 +206,26 @@ class TestEverything:
     def test_absurd_width_is_survived(self) -> None:
         for output in samples().values():
             assert render(output, width=1) == render(output, width=40)
+
+
+class TestIncident:
+    def test_members_that_find_no_room_are_counted(self) -> None:
+        text = render(vast_incident(), width=120)
+        assert "1,000 containers on 500 nodes" in text
+        assert text.count(" suspicious ") == 12
+        assert "and 988 more alerts" in text
+
+    def test_growth_tells_what_is_new_only(self) -> None:
+        """The headline says how large it has become; who was told before is not told again."""
+        now = pods_incident()
+        before = msgspec.structs.replace(now, members=now.members[:15])
+        text = render_growth(now, before, width=160)
+        assert now.title in text
+        assert [member.alert[:12] in text for member in now.members] == [False] * 15 + [True] * 2
+        assert "created by" not in text.splitlines()[1]
+
+    def test_one_that_is_none_any_more_says_so(self) -> None:
+        assert render(INCIDENTS["withdrawn"]()).startswith(
+            "INCIDENT withdrawn No incident any more: one of its alerts is left"
+        )
+        assert docker_incident().id in render(INCIDENTS["withdrawn"]())

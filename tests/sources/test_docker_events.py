@@ -270,3 +270,14 @@ def test_the_cli_documentation_is_recognised(shared: Path) -> None:
         "0fdb48addc82871eb34eb23a847cfd033dedd1a0a37bef2e6d9eb3870fc7ff37",
         None,
     }
+
+
+@pytest.mark.parametrize(("name", "workload"), [("shop-web-1", "web"), ("shop_web_2", "web"), ("focused_turing", None)])
+def test_a_service_of_compose_is_told_by_the_name_and_agreeing_labels(name: str, workload: str | None) -> None:
+    """Labels alone may be the image author's."""
+    labels = {"com.docker.compose.project": "shop", "com.docker.compose.service": "web"}
+    pod = one(SOURCE, event("container", "create", ID, image="x:1", name=name, **labels), ContainerCreate).pod
+    assert (None if pod is None else pod.workload) == workload
+    other = event("container", "create", ID, image="x:1", name=name, **labels | {"com.docker.compose.project": "y"})
+    assert one(SOURCE, other, ContainerCreate).pod is None
+    assert one(SOURCE, event("container", "create", ID, image="x:1", name=name), ContainerCreate).pod is None

@@ -8,7 +8,7 @@ import pytest
 from runtime_records import decode, decode_all, digest, hex_of, of_kind, one, records, sample, survives
 
 from tidewaiter.digest import chain_id
-from tidewaiter.event import ContainerFacts, ImageFacts, ImageName
+from tidewaiter.event import ContainerFacts, ImageFacts, ImageName, Pod
 from tidewaiter.sources import RecordError
 from tidewaiter.sources.docker_inspect import SOURCE, recognise
 
@@ -290,3 +290,25 @@ def test_a_moved_tag_is_seen_on_other_content(shared: Path) -> None:
     names = {name.reference: name.config_digest for name in of_kind(after, ImageName)}
     assert names["127.0.0.1:5000/acme/web:1.0"] == built["tool"]["config"]
     assert names["innocent:latest"] == built["web/amd64"]["config"]
+
+
+def test_a_service_of_compose_is_told_by_the_name_and_agreeing_labels() -> None:
+    """Inspect keeps the labels in the configuration, a list beside the name."""
+    labels = {"com.docker.compose.project": "shop", "com.docker.compose.service": "web"}
+    inspected = facts(Name="/shop-web-1", Config={"Image": "x:1", "Labels": labels})
+    listed = one(
+        SOURCE,
+        {
+            "Id": hex_of("c"),
+            "Names": ["/shop-web-1"],
+            "Image": "x:1",
+            "ImageID": digest("a"),
+            "State": "running",
+            "Created": 1_790_000_000,
+            "Labels": labels,
+        },
+        ContainerFacts,
+    )
+    expected = Pod(workload_kind="ComposeService", workload="web")
+    assert (inspected.pod, listed.pod) == (expected, expected)
+    assert facts(Name="/cart", Config={"Image": "x:1", "Labels": labels}).pod is None

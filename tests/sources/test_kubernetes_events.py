@@ -260,3 +260,16 @@ def test_events_reduced_to_text_are_not_recognised(shared: Path) -> None:
     found = list(records(folder / "openshift-machine-api-events.json"))
     assert len(found) == 2
     assert not any(SOURCE.recognise is not None and SOURCE.recognise(record) for record in found)
+
+
+@pytest.mark.parametrize(
+    ("path", "role"), [("initContainers", "init"), ("ephemeralContainers", "ephemeral"), ("containers", None)]
+)
+def test_the_field_of_the_spec_tells_what_a_container_is(path: str, role: str | None) -> None:
+    """Also where nobody told the spec."""
+    record = record_of("v1_kubelet_1_31", 4)
+    record["involvedObject"]["fieldPath"] = f"spec.{path}{{web}}"
+    (start,) = decode(SOURCE, record)
+    assert isinstance(start, ContainerStart)
+    assert start.pod is not None
+    assert (start.pod.container_name, start.pod.role) == ("web", role)

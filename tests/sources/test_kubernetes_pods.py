@@ -250,3 +250,15 @@ def test_learned_profiles_are_no_pods_though_they_list_containers(shared: Path) 
     assert fact.image.repository == "docker.io/library/nginx"
     (deployment,) = records(folder / "collection_deploy.json")
     assert decode(SOURCE, deployment) == []  # exported without a creation time
+
+
+def test_what_a_bare_pod_s_name_was_made_from_is_told() -> None:
+    """Of a pod that has an owner the owner says more."""
+    record = json.loads(sample("kubernetes_pods", "pods")[0])
+    record["metadata"] |= {"generateName": "web-", "ownerReferences": None}
+    bare = decode(SOURCE, record)[0]
+    record["metadata"]["ownerReferences"] = [{"kind": "Job", "name": "web", "uid": "u", "controller": True}]
+    owned = decode(SOURCE, record)[0]
+    assert isinstance(bare, PodCreate)
+    assert isinstance(owned, PodCreate)
+    assert (bare.generate_name, owned.generate_name) == ("web-", None)

@@ -17,6 +17,7 @@ from tidewaiter.event import (
     ImageName,
     ImagePull,
     ImagePullFailed,
+    Pod,
 )
 from tidewaiter.sources import RecordError
 from tidewaiter.sources.podman import SOURCE, recognise
@@ -166,3 +167,15 @@ def test_a_real_podman_proves_config_and_index(shared: Path) -> None:
     assert set(facts.repo_digests) == {built["web/index"], built["web/amd64"]["manifest"]}
     assert isinstance(name, ImageName)
     assert name.reference == "127.0.0.1:5000/acme/web:1.0"
+
+
+def test_a_service_of_compose_is_told_by_the_name_and_agreeing_labels() -> None:
+    """`podman-compose` gives names and labels as Compose does."""
+    labels = {"com.docker.compose.project": "shop", "com.docker.compose.service": "web"}
+    expected = Pod(workload_kind="ComposeService", workload="web")
+    told = event("container", "create", ID=ID, Name="shop_web_1", Image="x:1", Attributes=labels)
+    assert one(SOURCE, told, ContainerCreate).pod == expected
+    assert one(SOURCE, told | {"Name": "cart"}, ContainerCreate).pod is None
+    inspected = {"Id": ID, "Image": hex_of("a"), "ImageName": "x:1", "State": {}, "Name": "shop_web_1"}
+    assert one(SOURCE, inspected | {"Config": {"Labels": labels}}, ContainerFacts).pod == expected
+    assert one(SOURCE, inspected, ContainerFacts).pod is None

@@ -8,6 +8,7 @@ from posixpath import basename
 import msgspec
 
 from tidewaiter.alert import BehaviourShown, Evidence, format_time
+from tidewaiter.analytics._an0691_usual import beside_usual
 from tidewaiter.behaviour import describe, egress_row, exec_row, is_declared, program_names
 from tidewaiter.case import Case
 from tidewaiter.chain import BY_PID, Action, Session
@@ -19,8 +20,6 @@ from tidewaiter.policy import Effects, TrustPolicy
 
 FIRST_PROCESS_NS = 5_000_000_000
 """A process this soon after the start is taken for the container's first where the image config is not known."""
-_LINGER_NS = 1_000_000_000
-"""Words of an end may come this much before the last words of what ended."""
 _SESSION_ROOT_NS = 30_000_000_000
 _RUNTIME_PARENTS = ("runc", "crun", "containerd-shim", "dockerd", "conmon", "systemd", "runsc", "kata", "docker-init")
 
@@ -34,6 +33,10 @@ class Weighed(msgspec.Struct, frozen=True):
     evidence: Evidence
     place: str
     """`inside` the window, `late` after it, or `early` before anything was seen of the container."""
+    is_expected: bool = False
+    """It counts for nothing: it is usual."""
+    is_raised: bool = False
+    """It is strong only because a mature baseline has not seen it."""
 
 
 def behaviours_of(case: Case, policy: TrustPolicy) -> list[Weighed]:
@@ -41,7 +44,7 @@ def behaviours_of(case: Case, policy: TrustPolicy) -> list[Weighed]:
     in_session = _session_pids(case)
     asked = _asked(case, policy.clock_skew_ns)
     for place, action in enumerate(case.actions):
-        if action.prefix != BY_PID or _was_open(case, action.time_ns, policy.clock_skew_ns):
+        if action.prefix != BY_PID or case.chain.was_open(action.time_ns, policy.clock_skew_ns):
             weighed = _weigh(case, policy, action, "container", in_session)
             # Its runtime told of it when it was asked to run it: what came between came after.
             times = [case.sessions[number].time_ns for number, begun in asked.items() if begun == place]
@@ -49,7 +52,14 @@ def behaviours_of(case: Case, policy: TrustPolicy) -> list[Weighed]:
             found += [msgspec.structs.replace(one, time_ns=asked_ns) for one in weighed] if times else weighed
     for action in case.pod_actions:
         # What only the pod is known to have done is evidence for containers that were open then.
-        if _was_open(case, action.time_ns, policy.clock_skew_ns):
+        if case.chain.was_open(action.time_ns, policy.clock_skew_ns):
+            found += _weigh(case, policy, action, "pod", in_session)
+    known = {action.order for action in case.actions}
+    for action in case.unfamiliar:
+        if action.order not in known:
+            found += _weigh(case, policy, action, "container", in_session)
+    for action in case.pod_unfamiliar:
+        if case.chain.was_open(action.time_ns, policy.clock_skew_ns):
             found += _weigh(case, policy, action, "pod", in_session)
     for number, session in enumerate(case.sessions):
         # The kernel tells of a process by itself, and better than the runtime that began it.
@@ -70,38 +80,34 @@ def _asked(case: Case, skew_ns: int) -> dict[int, int]:
     return asked
 
 
-def _was_open(case: Case, time_ns: int, skew_ns: int) -> bool:
-    """Whether the container had begun by then, and not ended since its last start."""
-    chain = case.chain
-    begun = [*chain.creates_ns, *chain.starts_ns]
-    if begun and min(begun) > time_ns + skew_ns:
-        return False
-    ends = [s.time_ns for s in chain.sightings if s.stage in ("stop", "removed") and s.time_ns + _LINGER_NS < time_ns]
-    starts = [start for start in chain.starts_ns if start <= time_ns]
-    return not ends or (bool(starts) and max(starts) > max(ends))
-
-
 def _weigh(case: Case, policy: TrustPolicy, action: Action, attribution: str, sessions: set[int]) -> list[Weighed]:
     layer = None
+    with_baseline = case.usual is not None and case.usual.knows_workload
+    is_of_image = False
     if action.kind == "exec":
-        row = exec_row(action, policy)
+        row = exec_row(action, policy, with_baseline=with_baseline)
         if case.contents is not None and can_be_told(action.exe):
             layer = case.contents.layer_of(action.exe or "")
             row = row if layer is not None else "written_binary"
-        if row == "suspicious_binary":
-            if is_declared(action, case.declared, case.probes) or _is_first_process(case, action, policy):
+        if row in ("suspicious_binary", "unseen_program"):
+            is_of_image = is_declared(action, case.declared, case.probes) or _is_first_process(case, action, policy)
+            if row == "unseen_program" and not is_of_image:
+                is_of_image = layer is not None
+                # What a person looks at counts with the session.
+                row = None if _in_session(case, action, sessions) else row
+            elif row == "suspicious_binary" and is_of_image:
                 row = "declared_binary"
-            elif _in_session(case, action, sessions):
+            elif row == "suspicious_binary" and _in_session(case, action, sessions):
                 row = "interactive_session"
     elif action.dst_port == 53 and action.dst_ip in case.chain.dns_servers:
         row = None
     else:
-        row = egress_row(action, policy)
+        row = egress_row(action, policy, with_baseline=with_baseline)
     if row is None:
         return []
     kind = "drift" if row == "written_binary" else "exec" if action.kind == "exec" else "egress"
     what = describe(action) + (" (refused)" if action.is_refused else "")
-    return _weighed(case, policy, row, kind, what, action.time_ns, attribution, action, layer)
+    return _weighed(case, policy, row, kind, what, action.time_ns, attribution, action, layer, is_of_image=is_of_image)
 
 
 def _weigh_session(case: Case, policy: TrustPolicy, session: Session) -> list[Weighed]:
@@ -115,7 +121,9 @@ def _weigh_session(case: Case, policy: TrustPolicy, session: Session) -> list[We
     where = Action(session.time_ns, "exec", session.source, session.stream, session.offset, None, session.command)
     if exec_row(where, policy) is None or is_declared(where, case.declared, case.probes):
         return []
-    return _weighed(case, policy, "suspicious_binary", "exec", command, session.time_ns, "container", session)
+    return _weighed(
+        case, policy, "suspicious_binary", "exec", command, session.time_ns, "container", session, ran=where
+    )
 
 
 def _weighed(
@@ -128,13 +136,17 @@ def _weighed(
     attribution: str,
     action: Action | Session | None,
     layer_diff_id: Digest | None = None,
+    *,
+    is_of_image: bool = False,
+    ran: Action | None = None,
 ) -> list[Weighed]:
-    strength = getattr(policy.behaviours, row)
-    if strength == "none":
+    done = action if isinstance(action, Action) else ran
+    beside = beside_usual(case, row, getattr(policy.behaviours, row), done, is_of_image=is_of_image)
+    if beside is None:
         return []
     shown = BehaviourShown(
         kind=kind,  # type: ignore[arg-type]  # one of the literals by construction above
-        strength=strength,
+        strength=beside.strength,
         what=what,
         time=format_time(time_ns),
         attribution="pod" if attribution == "pod" else "container",
@@ -142,11 +154,13 @@ def _weighed(
         protocol=action.protocol if isinstance(action, Action) else None,
         reason=row,
         layer_diff_id=layer_diff_id,
+        known=beside.level,
     )
     record = f"{action.stream}:{action.offset}" if action is not None else ""
     evidence = Evidence("behaviour", shown.time, action.source if action is not None else "", record, what)
     is_its_own = attribution == "container" and not (isinstance(action, Action) and action.prefix == BY_PID)
-    return [Weighed(shown, time_ns, evidence, _place(case, time_ns, is_its_own, policy))]
+    place = _place(case, time_ns, is_its_own, policy)
+    return [Weighed(shown, time_ns, evidence, place, beside.is_expected, beside.is_raised)]
 
 
 def _place(case: Case, time_ns: int, is_its_own: bool, policy: TrustPolicy) -> str:

@@ -8,11 +8,13 @@ from posixpath import basename
 
 from tidewaiter.alert import Confidence, Severity
 from tidewaiter.analytics._an0691_behaviours import Weighed, behaviours_of, broken_policy
+from tidewaiter.analytics._an0691_usual import usual_reasons
 from tidewaiter.case import Case
 from tidewaiter.digest import digest_or_none
 from tidewaiter.judge import Analytic, Judgement
 from tidewaiter.policy import Effects, TrustPolicy
 from tidewaiter.resolve import Provenance
+from tidewaiter.usual import Usual
 
 _EVIDENCE_SHOWN = 24
 _DIGEST_SHOWN = len("sha256:") + 12
@@ -22,9 +24,13 @@ _CONFIDENCES: tuple[Confidence, ...] = ("low", "medium", "high")
 _CONFIDENCE_OF = {"proven": 2, "by_name": 1, "unknown": 0, "conflicting": 0}
 
 
-def keeps_quiet(found: Provenance) -> bool:
-    """Rule 7 without a baseline: trusted content whose reference did not move comes to nothing."""
-    return found.trust.state == "trusted" and found.moved_from is None
+def keeps_quiet(found: Provenance, usual: Usual | None) -> bool:
+    """Rule 7: trusted content whose reference did not move, and that is not new for its workload, comes to nothing.
+
+    Which content it is may be told later: until then it may yet be new.
+    """
+    may_be_new = usual is not None and usual.knows_workload and usual.standing != "known"
+    return found.trust.state == "trusted" and found.moved_from is None and not may_be_new
 
 
 def judge(case: Case, policy: TrustPolicy) -> Judgement:
@@ -33,26 +39,48 @@ def judge(case: Case, policy: TrustPolicy) -> Judgement:
         return Judgement(verdict="quiet", reasons=("the pod's sandbox runs the pause image only",))
     trust = case.provenance.trust
     behaviours = behaviours_of(case, policy)
+    if trust.state == "trusted" and case.usual is not None and case.usual.is_new_content:
+        return _judge_new_content(case, policy, _in_order(behaviours))
     if trust.state == "trusted":
         return _judge_trusted(case, policy, behaviours)
     effects = policy.effects_for(case.subject())
     broken = broken_policy(case, effects, policy)
-    weighed = sorted([*behaviours, *broken], key=lambda b: (b.time_ns, b.shown.what, b.shown.kind))
-    return _judge_unvouched(case, policy, effects, weighed, bool(broken))
+    return _judge_unvouched(case, policy, effects, _in_order([*behaviours, *broken]), bool(broken))
 
 
 def _judge_trusted(case: Case, policy: TrustPolicy, behaviours: list[Weighed]) -> Judgement:
     trust, moved = case.provenance.trust, case.provenance.moved_from
-    strong = [b for b in behaviours if b.shown.strength == "strong" and b.place == "inside"]
-    if moved is None or not strong:
+    if case.usual is not None and case.usual.standing == "known":
+        known = f"baseline: that of {case.usual.key.path} knows this content"
+        return Judgement(verdict="quiet", reasons=(f"trust: trusted by rule {trust.rule}", known))
+    strong = [b for b in behaviours if b.shown.strength == "strong" and b.place == "inside" and not b.is_expected]
+    is_doubtful = case.usual is not None and case.usual.knows_workload and case.usual.standing == "unknown"
+    if not strong or (moved is None and not is_doubtful):
         return Judgement(verdict="quiet", reasons=(f"trust: trusted by rule {trust.rule}",))
-    reasons = (
-        f"trust: trusted by rule {trust.rule}",
-        f"moved tag: {case.provenance.image.reference} stood for {moved} before",
-        *_why(strong),
-    )
-    title = f"Trusted reference {_image(case)} moved to new content, which {_did_most(strong)}"
+    if moved is not None:
+        why = f"moved tag: {case.provenance.image.reference} stood for {moved} before"
+        title = f"Trusted reference {_image(case)} moved to new content, which {_did_most(strong)}"
+    else:
+        # Nobody can tell whether the tag was moved: that is no reason to be silent about what was never seen here.
+        why = f"baseline: that of {case.usual.key.path if case.usual else ''} knows digests, and none is known of this"
+        title = f"Trusted reference {_image(case)}, its content not known, {_did_most(strong)}"
+    reasons = (f"trust: trusted by rule {trust.rule}", why, *_why(strong))
     return _judgement(case, "suspicious", strong, reasons, title, policy)
+
+
+def _judge_new_content(case: Case, policy: TrustPolicy, weighed: list[Weighed]) -> Judgement:
+    """Rule 7 with a baseline. No scope has a say: what CI may do, a stranger in its image may not."""
+    trust, moved = case.provenance.trust, case.provenance.moved_from
+    reasons = [f"trust: trusted by rule {trust.rule}"]
+    if moved is not None:
+        reasons.append(f"moved tag: {case.provenance.image.reference} stood for {moved} before")
+    kept, said = _beside_baseline(case, weighed)
+    reasons += said
+    if not kept:
+        return Judgement(verdict="quiet", reasons=(*reasons, "all that was seen is usual"))
+    verdict, decisive, why = _by_window(case, policy, kept)
+    title = f"New content of trusted image {_image(case)} {_did_most(decisive)}"
+    return _judgement(case, verdict, kept, (*reasons, *why), title, policy, decisive[0])
 
 
 def _judge_unvouched(
@@ -63,14 +91,42 @@ def _judge_unvouched(
     if case.provenance.voided is not None and not case.provenance.origins:
         reasons.append(f"origin: {case.provenance.voided}")
     reasons += [f"identity: {conflict}" for conflict in case.provenance.conflicts]
-    kept = [b for b in weighed if b.place != "late" or b.shown.strength == "strong"]
+    kept, said = _beside_baseline(case, weighed)
+    reasons += said
     if not kept:
-        return Judgement(verdict="quiet", reasons=(*reasons, "no behaviour of interest was seen"))
+        nothing = "all that was seen is usual" if weighed else "no behaviour of interest was seen"
+        return Judgement(verdict="quiet", reasons=(*reasons, nothing))
+    verdict, decisive, why = _by_window(case, policy, kept)
+    reasons += why
+    if not is_broken and effects.quiet is not None:
+        return Judgement(verdict="silenced", reasons=(*reasons, f"silenced by scope {effects.quiet}"))
+    if not is_broken and effects.ceiling is not None and effects.ceiling[0] == "suspicious" and verdict == "alert":
+        verdict = "suspicious"
+        reasons.append(f"capped by scope {effects.ceiling[1]}")
+    noun = {"untrusted": "Untrusted image", "unknown": "Image of unknown origin"}[trust.state]
+    title = f"{noun} {_image(case)} {_did_most(decisive)}"
+    return _judgement(case, verdict, kept, tuple(reasons), title, policy, decisive[0])
+
+
+def _in_order(weighed: list[Weighed]) -> list[Weighed]:
+    return sorted(weighed, key=lambda b: (b.time_ns, b.shown.what, b.shown.kind))
+
+
+def _beside_baseline(case: Case, weighed: list[Weighed]) -> tuple[list[Weighed], list[str]]:
+    """(the behaviours that count, what the baseline said of them). Weak and late is nothing."""
+    timely = [b for b in weighed if b.place != "late" or b.shown.strength == "strong"]
+    kept = [b for b in timely if not b.is_expected]
+    expected = (b.shown for b in timely if b.is_expected)
+    return kept, usual_reasons(case, expected, (b.shown for b in kept if b.is_raised))
+
+
+def _by_window(case: Case, policy: TrustPolicy, kept: list[Weighed]) -> tuple[str, list[Weighed], list[str]]:
+    """Rule 4: (the verdict, the behaviours that decided, why)."""
     strong = [b for b in kept if b.shown.strength == "strong"]
     inside = [b for b in strong if b.place == "inside"]
     observed = bool(case.chain.creates_ns or case.chain.starts_ns or case.asked_ns)
     verdict = "alert" if inside and observed else "suspicious"
-    reasons += _why(kept)
+    reasons = _why(kept)
     if strong and not inside:
         if all(b.place == "early" for b in strong):
             reasons.append("early: the strong behaviour came before any start that was seen")
@@ -81,15 +137,7 @@ def _judge_unvouched(
     if verdict == "alert" and case.debugger is not None and policy.debug_containers == "suspicious":
         verdict = "suspicious"
         reasons.append(f"capped: ephemeral debug container added by {case.debugger.name}")
-    if not is_broken and effects.quiet is not None:
-        return Judgement(verdict="silenced", reasons=(*reasons, f"silenced by scope {effects.quiet}"))
-    if not is_broken and effects.ceiling is not None and effects.ceiling[0] == "suspicious" and verdict == "alert":
-        verdict = "suspicious"
-        reasons.append(f"capped by scope {effects.ceiling[1]}")
-    decisive = (inside or strong or kept)[0]
-    noun = {"untrusted": "Untrusted image", "unknown": "Image of unknown origin"}[trust.state]
-    title = f"{noun} {_image(case)} {_did_most(inside or strong or kept)}"
-    return _judgement(case, verdict, kept, tuple(reasons), title, policy, decisive)
+    return verdict, inside or strong or kept, reasons
 
 
 def _judgement(
@@ -133,7 +181,13 @@ def _judgement(
 
 def _why(kept: list[Weighed]) -> list[str]:
     ordered = sorted(kept, key=lambda b: (_STRENGTHS[b.shown.strength], b.time_ns))
-    return list(dict.fromkeys(f"{b.shown.reason}: {b.shown.what} ({b.shown.strength})" for b in ordered))[:8]
+    return list(dict.fromkeys(map(_row, ordered)))[:8]
+
+
+def _row(behaviour: Weighed) -> str:
+    shown = behaviour.shown
+    known = f", known: {shown.known}" if shown.known is not None else ""
+    return f"{shown.reason}: {shown.what} ({shown.strength}{known})"
 
 
 def _image(case: Case) -> str:
@@ -218,7 +272,7 @@ ANALYTIC = Analytic(
     ),
     blind_spots=(
         "A trusted image that was backdoored at its source and keeps its reference and digest.",
-        "Work done inside one process (no exec) that talks to internal addresses only.",
+        "Work done inside one process (no exec) that talks to internal addresses only, unless a baseline knows better.",
         "Containers on nodes without any sensor of processes or flows.",
     ),
     triage=(

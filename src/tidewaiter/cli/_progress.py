@@ -7,6 +7,8 @@ import time
 from types import TracebackType
 from typing import Self
 
+from tidewaiter.policy_yaml import printable
+
 _EVERY_S = 0.25
 _MEGABYTE = 1_000_000
 _CLEAR = "\r\x1b[K"
@@ -80,6 +82,24 @@ class Meter(_Line):
             share = min(self._read / self._total, 1)
             line = f"{share:4.0%} of {self._total / _MEGABYTE:,.0f} MB: {line}, {left_s:.0f} s left"
         sys.stderr.write(_CLEAR + line)
+        sys.stderr.flush()
+
+
+class Trials(_Line):
+    """Shows how many trials there were and which is on; silent where stderr is no terminal."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        super().__init__()
+
+    def show(self, what: str) -> None:
+        """Take in that the next trial begins; redraw the line now and then."""
+        self._count += 1
+        now_s = time.monotonic()
+        if not self._is_shown or now_s - self._last_s < _EVERY_S:
+            return
+        self._last_s = now_s
+        sys.stderr.write(f"{_CLEAR}{self._count}: {printable(what)[:60]}")
         sys.stderr.flush()
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import msgspec
 
 from tidewaiter import __version__
-from tidewaiter.alert import Alert
+from tidewaiter.alert import Alert, Incident
 from tidewaiter.cli._watch_table import render_rows
 from tidewaiter.edge.collector import Condition
 from tidewaiter.glance import Row
@@ -23,6 +23,10 @@ _FEW_ROWS = 3
 """Containers shown at least beside an alert."""
 _OTHERS = 3
 """Alerts shown in a line each above the one that is shown whole."""
+_INCIDENTS = 2
+"""Incidents shown in a line each, the latest ones, where there is room for what they are made of."""
+_ROOMY = 9
+"""Lines of the alerts' panel below which no incident is shown."""
 _PROBLEMS = 2
 _GAP = "  "
 
@@ -44,6 +48,8 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     rows: tuple[Row, ...] = ()
     alerts: tuple[Alert, ...] = ()
     """The latest record of each, the one that came last at the end."""
+    incidents: tuple[Incident, ...] = ()
+    """As `alerts`."""
     note: str = ""
     """The last sentence that was to be told."""
 
@@ -126,11 +132,15 @@ def _alerts(scene: Scene, shown: Sequence[Alert], page: Page, room: int) -> list
     told += [f"{len(shown) - alerts} suspicious"] if len(shown) > alerts else []
     withdrawn = len(scene.alerts) - len(shown)
     told += [f"{withdrawn} withdrawn"] if withdrawn else []
+    incidents = [incident for incident in scene.incidents if incident.verdict != "withdrawn"]
+    told += [f"{len(incidents)} incident{'' if len(incidents) == 1 else 's'}"] if incidents else []
+    campaigns = [_campaign(incident, page) for incident in incidents[-_INCIDENTS:]] if room >= _ROOMY else []
+    room -= len(campaigns)
     others = [alert for alert in shown if alert is not latest]
     others = others[len(others) - min(len(others), _OTHERS, max((room - 6) // 3, 0)) :]
-    lines = [_rule(", ".join(told), page), *(_short(alert, page) for alert in others)]
+    lines = [_rule(", ".join(told), page), *campaigns, *(_short(alert, page) for alert in others)]
     whole = render_alert(latest, page)
-    left = room - len(lines)
+    left = room + len(campaigns) - len(lines)
     return [*lines, *(whole if len(whole) <= left else render_glance(latest, page, left))]
 
 
@@ -139,6 +149,13 @@ def _short(alert: Alert, page: Page) -> str:
     style = SEVERITY_STYLES.get(alert.severity, "") if alert.verdict == "alert" else YELLOW
     first = f"{clock(when)[11:19] if when else '':8}{_GAP}{page.paint(alert.verdict, style)}{_GAP}"
     return first + cut_off(clipped(alert.title, 300), max(page.width - painted_cells(first), 8))
+
+
+def _campaign(incident: Incident, page: Page) -> str:
+    when = parse_moment(incident.last_seen)
+    style = SEVERITY_STYLES.get(incident.severity, "") if incident.verdict == "alert" else YELLOW
+    first = f"{clock(when)[11:19] if when else '':8}{_GAP}{page.paint('incident', style)}{_GAP}"
+    return first + cut_off(clipped(incident.title, 300), max(page.width - painted_cells(first), 8))
 
 
 def _foot(scene: Scene, page: Page) -> str:

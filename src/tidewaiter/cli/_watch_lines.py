@@ -6,13 +6,13 @@ from contextlib import suppress
 
 import click
 
-from tidewaiter.alert import Alert, ContainerShown, Output, Summary
+from tidewaiter.alert import Alert, ContainerShown, Incident, Output, Summary
 from tidewaiter.cli._terminal import page_size, put
 from tidewaiter.edge.collector import Condition
 from tidewaiter.edge.watch import Pulse
 from tidewaiter.policy_yaml import printable
 from tidewaiter.sinks import sinks
-from tidewaiter.sinks.text import render, render_containers, render_revision
+from tidewaiter.sinks.text import render, render_containers, render_growth, render_revision
 
 _READ_KEPT = 1_000
 
@@ -23,8 +23,8 @@ class Lines:
     def __init__(self, form: str) -> None:
         self._form = form
         self._containers: list[ContainerShown] = []
-        self._read: dict[str, Alert] = {}
-        """Alerts that were printed, as they were then."""
+        self._read: dict[str, Alert | Incident] = {}
+        """Alerts and incidents that were printed, as they were then."""
         self._is_torn = False
         """Whether the last output could not be written, or only its beginning."""
 
@@ -64,13 +64,16 @@ class Lines:
 
     def _text(self, output: Output) -> str:
         width, color = page_size()
-        if isinstance(output, Alert):
+        if isinstance(output, Alert | Incident):
             before = self._read.pop(output.id, None)
             self._read[output.id] = output
             if len(self._read) > _READ_KEPT:
                 del self._read[next(iter(self._read))]
             if before is not None and not output.final and output.verdict == before.verdict:
-                return render_revision(output, before, width=width, color=color) + "\n"
+                if isinstance(output, Alert) and isinstance(before, Alert):
+                    return render_revision(output, before, width=width, color=color) + "\n"
+                if isinstance(output, Incident) and isinstance(before, Incident):
+                    return render_growth(output, before, width=width, color=color) + "\n"
         table = ""
         if isinstance(output, Summary) and self._containers:
             table = render_containers(self._containers, width=width, color=color) + "\n\n"

@@ -22,7 +22,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from tidewaiter.alert import Alert, ContainerShown, Output, Summary
+from tidewaiter.alert import Alert, ContainerShown, Incident, Output, Summary
 from tidewaiter.cli._terminal import page_size
 from tidewaiter.cli._watch_frame import Scene, render_scene
 from tidewaiter.edge.collector import Condition
@@ -57,6 +57,8 @@ class Screen:
         self._conditions: dict[str, Condition] = {}
         self._alerts: dict[str, Alert] = {}
         """The last record of each, in the order in which they came."""
+        self._incidents: dict[str, Incident] = {}
+        """As the alerts."""
         self._forgotten = 0
         self._containers: list[ContainerShown] = []
         self._summary: Summary | None = None
@@ -93,6 +95,12 @@ class Screen:
                 self._containers.append(output)
             elif isinstance(output, Summary):
                 self._summary = output
+            elif isinstance(output, Incident):
+                self._incidents.pop(output.id, None)
+                self._incidents[output.id] = output
+                if len(self._incidents) > _ALERTS_KEPT:
+                    del self._incidents[next(iter(self._incidents))]
+                self._draw(incidents=tuple(self._incidents.values()))
             else:
                 self._alerts.pop(output.id, None)
                 self._alerts[output.id] = output
@@ -195,6 +203,8 @@ class Screen:
         texts = [render(alert, width=width, color=color) for alert in sorted(self._alerts.values(), key=_order)]
         if self._forgotten:
             texts.append(f"{self._forgotten:,} alerts before these are not shown; --send keeps them all\n")
+        incidents = sorted(self._incidents.values(), key=lambda incident: (incident.first_seen, incident.id))
+        texts += [render(incident, width=width, color=color) for incident in incidents]
         texts += [render_containers(self._containers, width=width, color=color) + "\n"] if self._containers else []
         texts += [render(self._summary, width=width, color=color)] if self._summary is not None else []
         if sys.stderr.isatty():

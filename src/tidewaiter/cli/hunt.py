@@ -1,21 +1,29 @@
 """Turns `tidewaiter hunt PATH...` into alerts on stdout: recorded telemetry in, the few chains that matter out."""
 
 import sys
-import time
-from collections.abc import Callable, Iterable
-from pathlib import Path
+from collections.abc import Callable
 
 import click
 import msgspec
 
-from tidewaiter.alert import Alert, ContainerShown, Summary
+from tidewaiter.alert import Alert, ContainerShown, Output
 from tidewaiter.analytics import analytics
 from tidewaiter.cli._faults import UsageFault, open_policy
-from tidewaiter.cli._given import check_source, learn_facts, silent_sources
+from tidewaiter.cli._given import (
+    baseline_option,
+    check_source,
+    learn_facts,
+    nothing_to_read,
+    open_given,
+    silent_sources,
+    stranger_to,
+    too_late,
+)
 from tidewaiter.cli._progress import Progress
 from tidewaiter.cli._terminal import page_size, write_bytes, write_text
 from tidewaiter.cli._times import duration_ns, moment_ns
-from tidewaiter.edge.hunt import Hunt
+from tidewaiter.edge.baseline_file import BaselineFile
+from tidewaiter.edge.hunt import Hunt, horizon_ns
 from tidewaiter.edge.paths import expand
 from tidewaiter.edge.reader import ReadOptions
 from tidewaiter.engine import Engine
@@ -26,15 +34,16 @@ from tidewaiter.sinks.text import render, render_containers
 from tidewaiter.sources import sources
 
 EXIT_ALERT = 1
+EXIT_USAGE = 2
 EXIT_INCOMPLETE = 3
 _SHOWN_OF_RECORD = 120
 _FEW_CONTAINERS = 25
-_DAY_NS = 86_400 * 1_000_000_000
 
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option("--policy", "policy_path", metavar="FILE", help="Trust policy; without one every registry is untrusted.")
+@baseline_option
 @click.option(
     "--facts", "facts_paths", multiple=True, metavar="FILE", help="Image facts, or an image (archive, layout) to prove."
 )
@@ -69,6 +78,7 @@ _DAY_NS = 86_400 * 1_000_000_000
 def hunt(
     paths: tuple[str, ...],
     policy_path: str | None,
+    baseline_path: str | None,
     facts_paths: tuple[str, ...],
     cluster: str,
     node: str | None,
@@ -104,8 +114,9 @@ def hunt(
         policy = msgspec.structs.replace(policy, lateness_ns=lateness)
     expansion = expand(paths)
     if not expansion.files:
-        raise UsageFault(_nothing_to_read(paths, expansion.problems))
-    engine = _engine(policy, facts_paths, keep_arguments)
+        raise UsageFault(nothing_to_read(paths, expansion.problems))
+    baseline = open_given(baseline_path) if baseline_path is not None else None
+    engine = _engine(policy, baseline, facts_paths, keep_arguments)
     if policy_path is None:
         click.echo(
             "no policy given: every registry counts as untrusted. "
@@ -132,8 +143,9 @@ def hunt(
         if isinstance(output, ContainerShown):
             shown.append(output)
             continue
-        alerts += output.verdict == "alert"
-        suspicious += output.verdict == "suspicious"
+        if isinstance(output, Alert):
+            alerts += output.verdict == "alert"
+            suspicious += output.verdict == "suspicious"
         writer(output)
     _write_containers(shown, form, writer)
     unread = [*expansion.problems, *((problem.stream, problem.sentence) for problem in run.problems)]
@@ -142,28 +154,27 @@ def hunt(
     is_lost = bool(run.strangers) and not any(name in sources() for name in engine.ledger.counts)
     summary = engine.summary(not incomplete and not is_lost, alerts, suspicious)
     writer(summary)
-    _talk(incomplete, run, engine, policy)
+    _talk(incomplete, run, engine)
+    broken = _talk_of(baseline, engine) if baseline is not None else False
     sys.stdout.flush()
-    sys.exit(EXIT_ALERT if alerts else EXIT_INCOMPLETE if not summary.complete else 0)
+    sys.exit(EXIT_USAGE if broken else EXIT_ALERT if alerts else EXIT_INCOMPLETE if not summary.complete else 0)
 
 
-def _engine(policy: TrustPolicy, facts_paths: tuple[str, ...], keep_arguments: bool) -> Engine:
-    # A day ahead of this computer's clock is a broken clock, not a late record.
-    engine = Engine(policy, analytics()["AN0691"], keep_arguments=keep_arguments, horizon_ns=time.time_ns() + _DAY_NS)
+def _engine(
+    policy: TrustPolicy, baseline: BaselineFile | None, facts_paths: tuple[str, ...], keep_arguments: bool
+) -> Engine:
+    engine = Engine(
+        policy,
+        analytics()["AN0691"],
+        baseline=baseline,
+        keep_arguments=keep_arguments,
+        horizon_ns=horizon_ns(),
+    )
     learn_facts(engine, facts_paths)
     return engine
 
 
-def _nothing_to_read(paths: tuple[str, ...], problems: Iterable[tuple[str, str]]) -> str:
-    told = [f"{printable(path)}: {sentence}" for path, sentence in problems]
-    if told:
-        return "\n".join(told)
-    if len(paths) == 1 and Path(paths[0]).is_dir():
-        return f"{printable(paths[0])}: the folder holds no file to read"
-    return "nothing to read: no path given holds a file"
-
-
-def _writer(form: str) -> Callable[[Alert | ContainerShown | Summary], None]:
+def _writer(form: str) -> Callable[[Output], None]:
     if form != "text":
         encode = sinks()[form].encode
         return lambda output: write_bytes(encode(output))
@@ -171,9 +182,7 @@ def _writer(form: str) -> Callable[[Alert | ContainerShown | Summary], None]:
     return lambda output: write_text(render(output, width=width, color=color) + "\n")
 
 
-def _write_containers(
-    shown: list[ContainerShown], form: str, writer: Callable[[Alert | ContainerShown | Summary], None]
-) -> None:
+def _write_containers(shown: list[ContainerShown], form: str, writer: Callable[[Output], None]) -> None:
     if form == "text":
         if shown:
             width, color = page_size()
@@ -196,7 +205,7 @@ def _unattributed(engine: Engine, floor: float | None) -> list[str]:
     return found
 
 
-def _talk(incomplete: list[str], run: Hunt, engine: Engine, policy: TrustPolicy) -> None:
+def _talk(incomplete: list[str], run: Hunt, engine: Engine) -> None:
     for sentence in incomplete:
         click.echo(f"incomplete: {sentence}", err=True)
     for stream, unread in list(run.strangers.items())[:10]:
@@ -206,11 +215,14 @@ def _talk(incomplete: list[str], run: Hunt, engine: Engine, policy: TrustPolicy)
         click.echo(f"... and {len(run.strangers) - 10} more files of which nothing was recognised", err=True)
     if run.strangers:
         click.echo(f"sources that exist: {', '.join(sorted(sources()))} (see: tidewaiter sources)", err=True)
-    expired = engine.ledger.outcomes()["expired"]
-    if expired:
-        seconds = policy.lateness_ns // 1_000_000_000
-        click.echo(
-            f"{expired} records came more than {seconds} s behind others of their source and node and were left out; "
-            "give unsorted files apart from each other, or raise --lateness",
-            err=True,
-        )
+    late = too_late(engine)
+    if late is not None:
+        click.echo(late, err=True)
+
+
+def _talk_of(baseline: BaselineFile, engine: Engine) -> bool:
+    """Say what of a baseline did not apply. Gives back whether some of it could not be read."""
+    stranger = stranger_to(baseline, engine.state.clusters)
+    for sentence in (*([stranger] if stranger is not None else []), *baseline.problems):
+        click.echo(sentence, err=True)
+    return bool(baseline.problems)

@@ -18,8 +18,16 @@ import msgspec
 
 from tidewaiter.alert import ContainerShown, Output
 from tidewaiter.analytics import analytics
+from tidewaiter.baseline import Baseline
 from tidewaiter.cli._faults import UsageFault, open_policy
-from tidewaiter.cli._given import check_source, learn_facts, silent_sources
+from tidewaiter.cli._given import (
+    baseline_option,
+    check_source,
+    learn_facts,
+    open_given,
+    silent_sources,
+    stranger_to,
+)
 from tidewaiter.cli._times import duration_ns
 from tidewaiter.cli._watch_collectors import NONE, open_collectors
 from tidewaiter.cli._watch_lines import Lines
@@ -50,6 +58,7 @@ _SWITCH_S = 0.001
 
 @click.command()
 @click.option("--policy", "policy_path", metavar="FILE", help="Trust policy; without one every registry is untrusted.")
+@baseline_option
 @click.option(
     "--facts", "facts_paths", multiple=True, metavar="FILE", help="Image facts, or an image (archive, layout) to prove."
 )
@@ -92,6 +101,7 @@ _SWITCH_S = 0.001
 )
 def watch(
     policy_path: str | None,
+    baseline_path: str | None,
     facts_paths: tuple[str, ...],
     cluster: str,
     node: str | None,
@@ -141,7 +151,10 @@ def watch(
         senders = _open_senders(destinations, view.say)
         if policy_path is None:
             view.say("no policy given: every registry counts as untrusted. --policy FILE names those you trust")
-        resumed = _resume(folder, recording, _engine_of(policy, facts_paths, keep_arguments))
+        baseline = open_given(baseline_path) if baseline_path is not None else None
+        if baseline is not None and (stranger := stranger_to(baseline, [cluster])) is not None:
+            view.say(stranger)
+        resumed = _resume(folder, recording, _engine_of(policy, baseline, facts_paths, keep_arguments))
         collectors = open_collectors(docker, containerd, podman, sensor, resumed.left_ns)
         if screen is not None:
             screen.look_at(resumed.engine)
@@ -183,6 +196,8 @@ def watch(
                 senders.close(max(0.0, min(_SENDERS_S, ended() + END_S - _RESERVE_S - time.monotonic())))
                 for sentence in senders.problems():
                     view.say(sentence)
+            for sentence in baseline.problems if baseline is not None else ():
+                view.say(sentence)
             if recording is not None and recording.lost:
                 view.say(f"{recording.name}: {recording.lost} records could not be written")
     sys.exit(EXIT_ALERT if summary.alerts else EXIT_INCOMPLETE if not summary.complete else 0)
@@ -221,10 +236,17 @@ def _open_senders(destinations: Sequence[str], say: Callable[[str], None]) -> "S
 
 
 def _engine_of(
-    policy: TrustPolicy, facts_paths: Sequence[str], keep_arguments: bool
+    policy: TrustPolicy, baseline: Baseline | None, facts_paths: Sequence[str], keep_arguments: bool
 ) -> Callable[[State | None], Engine]:
     def engine_of(state: State | None) -> Engine:
-        engine = Engine(policy, analytics()["AN0691"], state=state, keep_arguments=keep_arguments, live=True)
+        engine = Engine(
+            policy,
+            analytics()["AN0691"],
+            baseline=baseline,
+            state=state,
+            keep_arguments=keep_arguments,
+            live=True,
+        )
         learn_facts(engine, facts_paths)
         return engine
 

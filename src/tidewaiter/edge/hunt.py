@@ -4,7 +4,8 @@ Files are read side by side in event time (`merge.py`), so that file boundaries 
 engine is told how far all streams are read.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 import msgspec
 
@@ -22,9 +23,16 @@ UNRECOGNISED = "unrecognised"
 _BEHAVIOUR = (ProcessExec, NetworkFlow, ContainerExec)
 _NO_TIME = 0
 _TICK = Where("clock", "-", 0)
+_DAY_NS = 86_400 * 1_000_000_000
 
 OnProgress = Callable[[str, int, int], None]
 """Called after each batch with the stream's name, the bytes of it read so far, and the records read in all."""
+
+
+def horizon_ns() -> int:
+    """From when on events of a recording are rejected: a day ahead of this computer's clock is a broken clock, not a
+    late record."""
+    return time.time_ns() + _DAY_NS
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -32,6 +40,10 @@ class Problem(msgspec.Struct, frozen=True):
 
     stream: str
     sentence: str
+
+
+def _say_nothing(record: bytes, where: Where) -> Iterator[Event]:
+    return iter(())
 
 
 class Hunt:
@@ -47,6 +59,7 @@ class Hunt:
         since_ns: int | None = None,
         until_ns: int | None = None,
         quick: bool = True,
+        without: Collection[str] = (),
         on_progress: OnProgress | None = None,
     ) -> None:
         self.engine = engine
@@ -63,7 +76,11 @@ class Hunt:
         engine.quiet = AnnouncedSet()
         sieve = Sieve(recogniser.sources, engine.quiet) if quick else None
         self._streams = [Stream(path, recogniser, options, sieve) for path in paths]
-        self._sources = sources()
+        # Sources to which nobody listens (`without`) are recognised as ever, and say nothing.
+        self._sources = {
+            name: msgspec.structs.replace(source, decode=_say_nothing) if name in without else source
+            for name, source in sources().items()
+        }
         # What was settled since a line went through the sieve; words say now what they said there.
         self._can_skip: dict[str, CanSkip] = {
             name: skipper(source.skim, engine.quiet)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from tidewaiter.alert import Alert, stable_id
+from tidewaiter.alert import Alert, Incident, stable_id
 
 _encoder = msgspec.json.Encoder()
 _texts = msgspec.json.Decoder(str)
@@ -53,7 +53,7 @@ class Numbers(msgspec.Struct, frozen=True, tag_field="kind", tag="numbers"):
 
 
 class Given(msgspec.Struct, frozen=True, tag_field="kind", tag="given"):
-    """An alert was delivered. Its number may be used no more."""
+    """An alert or an incident was delivered. Its number may be used no more."""
 
     id: str
     revision: int
@@ -65,9 +65,9 @@ Entry = Fed | Ticked | Lost | Numbers | Given
 _entries = msgspec.json.Decoder(Entry)
 
 
-def content_of(alert: Alert) -> str:
-    """A hash of what an alert says, whatever its number."""
-    return stable_id(_encoder.encode(msgspec.structs.replace(alert, revision=0, final=True)).decode())
+def content_of(output: Alert | Incident) -> str:
+    """A hash of what a record says, whatever its number."""
+    return stable_id(_encoder.encode(msgspec.structs.replace(output, revision=0, final=True)).decode())
 
 
 def line_of(entry: Ticked | Lost | Numbers | Given) -> bytes:

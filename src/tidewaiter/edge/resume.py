@@ -1,10 +1,10 @@
-"""Turns a state folder into an engine that goes on where the last one ended, and the alerts that one still owed."""
+"""Turns a state folder into an engine that goes on where the last one ended, and the records that one still owed."""
 
 from collections.abc import Callable, Mapping
 
 import msgspec
 
-from tidewaiter.alert import Alert, Output
+from tidewaiter.alert import Alert, Incident, Output
 from tidewaiter.edge.journal import Fed, Given, Lost, Numbers, Ticked, content_of
 from tidewaiter.edge.read import decode
 from tidewaiter.edge.recording import Recording, envelope
@@ -23,8 +23,8 @@ class Resumed(msgspec.Struct):
     """Where the last watch ended."""
 
     engine: Engine
-    owed: list[Alert]
-    """Alerts that were not delivered, in their order."""
+    owed: list[Alert | Incident]
+    """Alerts and incidents that were not delivered, in their order."""
     numbers: dict[str, int]
     """Stream -> records that it had."""
     left_ns: int | None = None
@@ -89,8 +89,8 @@ def _replayed(folder: StateFolder, engine: Engine, recording: Recording | None, 
     if unread:
         folder.sentences.append(f"{unread} lines of the state's journal could not be read and were left out")
     left_ns = engine.activity.now_ns or None
-    alerts = [output for output in outputs if isinstance(output, Alert)]
-    return Resumed(engine, _owed(engine, alerts, delivered), numbers, None if is_empty else left_ns)
+    given = [output for output in outputs if isinstance(output, Alert | Incident)]
+    return Resumed(engine, _owed(engine, given, delivered), numbers, None if is_empty else left_ns)
 
 
 def _record_again(recording: Recording | None, entry: Fed) -> None:
@@ -100,19 +100,19 @@ def _record_again(recording: Recording | None, entry: Fed) -> None:
         recording.append([b'%b,"record":%b}' % (line, bytes(entry.record))])
 
 
-def _owed(engine: Engine, alerts: list[Alert], delivered: Mapping[str, Given]) -> list[Alert]:
+def _owed(engine: Engine, given: list[Alert | Incident], delivered: Mapping[str, Given]) -> list[Alert | Incident]:
     """What was given out anew and not delivered before.
 
     Between two ticks an engine may say the same in more or in fewer steps than the one before it. So numbers that were
     used stay used, and where the last record that was delivered is not what is known, what is known follows it.
     """
-    owed = [alert for alert in alerts if alert.id not in delivered or alert.revision > delivered[alert.id].revision]
+    owed = [told for told in given if told.id not in delivered or told.revision > delivered[told.id].revision]
     for mark in delivered.values():
-        known = engine.state.given.get(mark.id)
+        known = engine.state.given.get(mark.id) or engine.state.incidents.get(mark.id)
         if known is None or known.revision > mark.revision:
             continue
         known.revision = mark.revision
-        shown = msgspec.json.decode(known.record, type=Alert)
+        shown = msgspec.json.decode(known.record, type=Alert | Incident)
         if content_of(shown) != mark.content:
             known.revision += 1
             owed.append(msgspec.structs.replace(shown, revision=known.revision, final=known.is_final))

@@ -13,7 +13,7 @@ from email.utils import parsedate_to_datetime
 import httpx
 
 from tidewaiter import __version__
-from tidewaiter.alert import Alert, Output
+from tidewaiter.alert import Alert, Incident, Output
 from tidewaiter.edge.delivery import DestinationError, Refused, TryLater
 from tidewaiter.edge.registry_http import is_loopback
 from tidewaiter.sinks import Sink
@@ -68,7 +68,7 @@ class WebhookReceiver:
         data = self._encode(output)
         if not data:
             return
-        key = {"Idempotency-Key": f"{output.id}/{output.revision}"} if isinstance(output, Alert) else {}
+        key = {"Idempotency-Key": f"{output.id}/{output.revision}"} if isinstance(output, Alert | Incident) else {}
         try:
             with self._http.stream("POST", self._url, content=data, headers=key) as response:
                 self._empty(response)

@@ -17,7 +17,7 @@ from typing import Protocol
 
 import msgspec
 
-from tidewaiter.alert import Alert, Output, Summary
+from tidewaiter.alert import Alert, Incident, Output, Summary
 from tidewaiter.edge.collector import Collector, Condition, Observation
 from tidewaiter.edge.inbox import Inbox
 from tidewaiter.edge.journal import Given, Lost, Numbers, Ticked, content_of, fed_line, line_of
@@ -161,8 +161,8 @@ class Watch:
     # ------------------------------------------------------------------------------------------ begin and end
 
     def _begin(self) -> None:
-        for alert in self._resumed.owed:
-            self._give(alert)
+        for owed in self._resumed.owed:
+            self._give(owed)
         self._keep()
         self._tick()
         if self._resumed.left_ns is not None:
@@ -252,7 +252,7 @@ class Watch:
             self._is_mute = True
             self.stop()
             return
-        if self._state is not None and isinstance(output, Alert):
+        if self._state is not None and isinstance(output, Alert | Incident):
             self._state.write([line_of(Given(output.id, output.revision, content_of(output)))])
 
     # ------------------------------------------------------------------------------------------ time

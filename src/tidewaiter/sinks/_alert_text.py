@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterator
+from math import floor
 
-from tidewaiter.alert import Alert, BehaviourShown, CreatedBy, ImageIdentity
+from tidewaiter.alert import Alert, BaselineShown, BehaviourShown, CreatedBy, ImageIdentity
 from tidewaiter.sinks._escape import clipped, visible
 from tidewaiter.sinks._moments import clock, offset, parse_moment
 from tidewaiter.sinks._page import (
@@ -145,6 +146,8 @@ def _facts(alert: Alert, timeline: Timeline, is_brief: bool) -> Iterator[tuple[s
         trust.append(Span(origin))
         yield "digest", [linked]
         yield "trust", trust
+    if alert.baseline is not None:
+        yield "baseline", [Span(text) for text in _baseline(alert.baseline, is_brief)]
     created = _created(alert.created_by)
     if created:
         yield "created by", [Span(created)]
@@ -226,7 +229,8 @@ def _footer(alert: Alert, page: Page) -> list[str]:
 
 def _reason_of(behaviour: BehaviourShown) -> str:
     """The words in `reasons` that say no more than the behaviour's own row."""
-    return f"{behaviour.reason}: {behaviour.what} ({behaviour.strength})"
+    known = f", known: {behaviour.known}" if behaviour.known else ""
+    return f"{behaviour.reason}: {behaviour.what} ({behaviour.strength}{known})"
 
 
 def _short(missing: tuple[str, ...]) -> list[str]:
@@ -240,6 +244,27 @@ def _pod(alert: Alert) -> str:
         return pod
     named = " ".join(_name(part) for part in (owner.kind, owner.name) if part)
     return f"{pod} of {named}" if pod and named else pod or named
+
+
+def _baseline(known: BaselineShown, is_brief: bool) -> Iterator[str]:
+    """Whose baseline, whether it knows the content, and how far it can be relied on."""
+    content = {
+        "known": "this content",
+        "new": "other content only",
+        "unknown": "no digest to compare",
+    }[known.content]
+    yield f"{_name(known.workload)} knows {content};"
+    share = f"{floor(known.completeness * 1000) / 10:g} % complete"
+    least = f"(at least {floor(known.completeness_at_least * 1000) / 10:g} %)"
+    yield f"{share} {least}, {'mature' if known.mature else 'not mature'}{'' if is_brief else ':'}"
+    if not is_brief:
+        yield f"{known.container_hours:,} container-hours, {known.starts:,} starts,"
+        yield f"{known.hours_of_day} of 24 hours, {known.weekdays} of 7 weekdays"
+
+
+def image_words(image: ImageIdentity) -> str:
+    """What was typed, and the digests that are known of it."""
+    return ", ".join((_shorter(image.reference or "") or "(no reference known)", *_digests(image)))
 
 
 def _digests(image: ImageIdentity) -> Iterator[str]:

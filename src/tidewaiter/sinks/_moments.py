@@ -1,22 +1,10 @@
-"""Turns the times of outputs back into numbers, and differences of times into short words."""
+"""Turns moments, and differences between them, into short words."""
 
 from datetime import UTC, datetime
 
+from tidewaiter.alert import parse_moment as parse_moment
+
 _NS = 1_000_000_000
-
-
-def parse_moment(text: str | None) -> int | None:
-    """Nanoseconds since the epoch of an RFC 3339 UTC time as `alert.format_time` writes it; None where it is not."""
-    if text is None or len(text) < 20 or not text.endswith("Z"):
-        return None
-    whole, _, fraction = text[:-1].partition(".")
-    try:
-        seconds = datetime.strptime(whole, "%Y-%m-%dT%H:%M:%S").replace(tzinfo=UTC).timestamp()
-    except ValueError:
-        return None
-    if fraction and not (fraction.isascii() and fraction.isdigit() and len(fraction) <= 9):
-        return None
-    return int(seconds) * _NS + int(fraction.ljust(9, "0") or 0)
 
 
 def clock(time_ns: int) -> str:

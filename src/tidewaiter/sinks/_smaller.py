@@ -1,14 +1,15 @@
-"""Turns an alert into ever smaller copies of itself, for receivers that take only so many bytes.
+"""Turns an alert or an incident into ever smaller copies of itself, for receivers that take only so many bytes.
 
 What goes first is what can be looked up elsewhere: evidence, then weak behaviours, then strong ones, then the ends of
-long texts. Every copy says in `missing` what it lacks; behaviours left out are counted in `behaviours_omitted`.
+long texts. Every copy says in `missing` what it lacks; behaviours left out are counted in `behaviours_omitted`. Of an
+incident the later members go, counted in `members_omitted`, with the ends of its lists of places.
 """
 
 from collections.abc import Iterator
 
 import msgspec
 
-from tidewaiter.alert import Alert
+from tidewaiter.alert import Alert, Incident
 
 _LISTED = 4
 """Entries left of a list in the smallest copies."""
@@ -17,9 +18,31 @@ _ROOMS = (400, 160, 80, 40)
 _SAID = "left out for its size"
 
 
-def smaller(alert: Alert) -> Iterator[Alert]:
-    """The alert itself, then ever smaller copies."""
-    yield alert
+def smaller(output: Alert | Incident) -> Iterator[Alert | Incident]:
+    """The record itself, then ever smaller copies."""
+    yield output
+    yield from _smaller_alerts(output) if isinstance(output, Alert) else _smaller_incidents(output)
+
+
+def _smaller_incidents(incident: Incident) -> Iterator[Incident]:
+    left = len(incident.members)
+    while left:
+        left //= 2
+        yield msgspec.structs.replace(
+            incident,
+            members=incident.members[:left],
+            members_omitted=incident.members_omitted + len(incident.members) - left,
+            nodes=incident.nodes[: max(left, 1)],
+            namespaces=incident.namespaces[: max(left, 1)],
+            workloads=incident.workloads[: max(left, 1)],
+        )
+    omitted = incident.members_omitted + len(incident.members)
+    least = msgspec.structs.replace(incident, members=(), members_omitted=omitted)
+    for room in _ROOMS:
+        yield msgspec.convert(_cut(msgspec.to_builtins(least), room), Incident)
+
+
+def _smaller_alerts(alert: Alert) -> Iterator[Alert]:
     left = len(alert.evidence)
     while left:
         left //= 2

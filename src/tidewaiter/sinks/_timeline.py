@@ -16,6 +16,14 @@ _SKEW_NS = 30_000_000_000
 """How far before the start a behaviour may lie and still belong to it: the default `clock_skew` of a policy."""
 _SAME_NS = 2_000_000_000
 """How far apart two sources may tell of one step."""
+KNOWN_WORDS = {
+    "content": "usual",
+    "predecessor": "known from other content of the workload",
+    "fleet": "known from the same content elsewhere",
+    "workload": "known from another container of the pod",
+    "namespace": "known from other workloads of the namespace",
+    "image": "declared by the image",
+}
 _ANCHORS = {"start": "the container's start", "create": "the container's create", "pod": "the pod's create"}
 
 
@@ -107,7 +115,8 @@ def _group(alert: Alert) -> tuple[list[_Group], set[int]]:
     used: set[int] = set()
     pointed: set[str] = set()
     for shown in sorted(alert.behaviours, key=lambda b: b.time):
-        key = (shown.kind, shown.strength, shown.what, shown.name, shown.protocol, shown.attribution, shown.reason)
+        what = (shown.kind, shown.strength, shown.what, shown.name, shown.protocol)
+        key = (*what, shown.attribution, shown.reason, shown.known)
         _, times, records = groups.setdefault(key, (shown, [], []))
         times.append(shown.time)
         mine = places.get((shown.time, shown.what))
@@ -125,6 +134,7 @@ def _behaviour_row(first: BehaviourShown, times: list[str], records: list[Eviden
     notes = [first.protocol] if first.protocol else []
     notes += [f"to {first.name}"] if first.name else []
     notes += [f"in layer {first.layer_diff_id[:19]}"] if first.layer_diff_id else []
+    notes += [KNOWN_WORDS[first.known]] if first.known else []
     notes += ["seen for the whole pod"] if first.attribution == "pod" else []
     often = _times(len(times), records)
     if often > 1:

@@ -1,7 +1,9 @@
-"""Turns an alert into one OCSF Detection Finding, class 2004 of https://schema.ocsf.io/1.9.0/classes/detection_finding.
+"""Turns an alert into one OCSF Detection Finding, class 2004 of https://schema.ocsf.io/1.9.0/classes/detection_finding,
+and an incident into one Incident Finding, class 2005.
 
 Rules
-- Only attributes of the class without profiles, none of them deprecated, and known since 1.6.0.
+- Only attributes of the class without profiles, none of them deprecated, and known since 1.6.0. (The profile of
+  incidents is part of their class.)
 - Summaries and container records are no findings: they give no bytes.
 - What OCSF has no place for stands in `unmapped.tidewaiter`, whole where a part of it was mapped.
 - OCSF has one unnamed identifier for an image and none for its kind of digest: `container.image.uid` is the config
@@ -11,9 +13,11 @@ Rules
 import msgspec
 
 from tidewaiter import __version__
-from tidewaiter.alert import Alert, Output
+from tidewaiter.alert import Alert, Incident, Output
 from tidewaiter.sinks import Sink
 from tidewaiter.sinks._escape import encode_json
+from tidewaiter.sinks._ocsf_analytic import analytic_of, attack_of
+from tidewaiter.sinks._ocsf_incident import incident_finding
 from tidewaiter.sinks._ocsf_parts import Part, evidences_of, known, milliseconds, observables_of, resources_of
 
 SCHEMA = "1.9.0"
@@ -22,17 +26,12 @@ _SEVERITIES = {"informational": 1, "low": 2, "medium": 3, "high": 4, "critical":
 _CONFIDENCES = {"low": 1, "medium": 2, "high": 3}
 _CREATE, _UPDATE, _CLOSE = (1, "Create"), (2, "Update"), (3, "Close")
 _NEW, _DELETED = (1, "New"), (6, "Deleted")
-_BEHAVIORAL = 2
-_ANALYTICS = {"AN0691": "Untrusted image pulled, created, started, and misbehaving"}
-_TECHNIQUES = {
-    "T1204": ("User Execution", "TA0002", "Execution"),
-    "T1204.003": ("Malicious Image", "TA0002", "Execution"),
-}
-"""ATT&CK's names (https://attack.mitre.org/techniques/T1204/003/), with the tactic."""
 
 
 def encode(output: Output) -> bytes:
     """One finding as a line of JSON; empty for what is no finding."""
+    if isinstance(output, Incident):
+        return encode_json(incident_finding(output, _metadata(output, output.id)))
     return encode_json(_finding(output)) if isinstance(output, Alert) else b""
 
 
@@ -63,7 +62,7 @@ def _finding(alert: Alert) -> Part:
         is_alert=alert.verdict == "alert",
         **_status(alert),
         message=alert.title or f"{alert.analytic}: withdrawn",
-        metadata=_metadata(alert),
+        metadata=_metadata(alert, alert.incident),
         finding_info=_finding_info(alert, first, last),
         device=known(hostname=alert.node, type_id=0, type="Unknown") if alert.node else None,
         resources=resources,
@@ -81,13 +80,13 @@ def _status(alert: Alert) -> Part:
     return {} if alert.revision else {"status_id": _NEW[0], "status": _NEW[1]}
 
 
-def _metadata(alert: Alert) -> Part:
+def _metadata(record: Alert | Incident, incident: str) -> Part:
     return {
         "version": SCHEMA,
         "product": {"name": "tidewaiter", "vendor_name": "tidewaiter", "version": __version__},
-        "uid": f"{alert.id}/{alert.revision}",
-        "sequence": alert.revision,
-        "correlation_uid": alert.incident,
+        "uid": f"{record.id}/{record.revision}",
+        "sequence": record.revision,
+        "correlation_uid": incident,
         "log_name": "tidewaiter",
     }
 
@@ -97,34 +96,13 @@ def _finding_info(alert: Alert, first: int | None, last: int | None) -> Part:
         uid=alert.id,
         title=alert.title or f"{alert.analytic}: withdrawn",
         desc="\n".join((*alert.reasons, *(f"not seen: {missing}" for missing in alert.missing))),
-        analytic=known(
-            uid=alert.analytic,
-            name=_ANALYTICS.get(alert.analytic, alert.analytic),
-            type_id=_BEHAVIORAL,
-            type="Behavioral",
-            category="MITRE ATT&CK",
-        ),
-        attacks=[_attack(alert.technique)],
+        analytic=analytic_of(alert.analytic),
+        attacks=[attack_of(alert.technique)],
         types=[alert.verdict],
         data_sources=sorted({evidence.source for evidence in alert.evidence if evidence.source}),
         first_seen_time=first,
         last_seen_time=last,
     )
-
-
-def _attack(technique: str) -> Part:
-    """OCSF sets a sub-technique beside its technique."""
-    parent = technique.partition(".")[0]
-    _, tactic, tactic_name = _TECHNIQUES.get(technique, ("", None, None))
-    return known(
-        technique=_technique(parent),
-        sub_technique=_technique(technique) if technique != parent else None,
-        tactic=known(uid=tactic, name=tactic_name) if tactic else None,
-    )
-
-
-def _technique(technique: str) -> Part:
-    return known(uid=technique, name=_TECHNIQUES.get(technique, (None,))[0])
 
 
 def _unmapped(alert: Alert) -> Part:
@@ -139,4 +117,4 @@ def _extent(alert: Alert) -> tuple[int | None, int | None]:
     return min(times, default=None), max(times, default=None)
 
 
-SINK = Sink(title="OCSF Detection Finding", media_type="application/x-ndjson", encode=encode)
+SINK = Sink(title="OCSF findings", media_type="application/x-ndjson", encode=encode)

@@ -1,17 +1,19 @@
 """Turns an output into one syslog message (RFC 5424) whose text is the JSON record, for receivers that speak syslog.
 
 Rules
-- Facility `authpriv` (10), severity by the alert's. A withdrawn alert is a notice; containers and the summary inform.
+- Facility `authpriv` (10), severity by the alert's or the incident's. A withdrawn one is a notice;
+  containers and the summary inform.
 - The text is JSON in ASCII: what is not ASCII is `\\uXXXX`, which any JSON reader undoes. RFC 5424 wants a byte order
   mark before UTF-8 only, and readers of JSON trip over one.
 - There is no structured data. Its names need a registered enterprise number, which this project has not (32473 is
   for documentation); the record says everything anyway.
-- The time is the alert's, to the microsecond that syslog has room for. What has no time of its own has none.
+- The time is the alert's, or when an incident was last seen, to the microsecond that syslog has room for. What has no
+  time of its own has none.
 """
 
 import re
 
-from tidewaiter.alert import Alert, ContainerShown, Output
+from tidewaiter.alert import Alert, ContainerShown, Incident, Output
 from tidewaiter.sinks import Encode, Sink
 from tidewaiter.sinks._escape import encode_json
 from tidewaiter.sinks._moments import parse_moment
@@ -39,9 +41,9 @@ def message(output: Output, body: Encode = encode_json, longest: int | None = No
     """One message whose text is what another sink makes of the output; empty where that makes nothing.
 
     `body` gives one line of JSON. With `longest` an alert that takes more bytes loses evidence first, then behaviours,
-    then the ends of long texts, and says so; empty where even that is too long.
+    then the ends of long texts, and says so; an incident loses members; empty where even that is too long.
     """
-    for copy in smaller(output) if longest is not None and isinstance(output, Alert) else (output,):
+    for copy in smaller(output) if longest is not None and isinstance(output, Alert | Incident) else (output,):
         text = _NOT_ASCII.sub(_escaped, body(copy).decode("utf-8").rstrip("\n"))
         told = _header(copy) + text.encode("ascii") if text else b""
         if longest is None or len(told) <= longest:
@@ -51,9 +53,12 @@ def message(output: Output, body: Encode = encode_json, longest: int | None = No
 
 def _header(output: Output) -> bytes:
     severity, time, host, name = _INFORMATIONAL, _NOTHING, "", output.__class__.__name__.lower()
-    if isinstance(output, Alert):
+    if isinstance(output, Alert | Incident):
         severity = _NOTICE if output.verdict == "withdrawn" else _SEVERITIES.get(output.severity, _INFORMATIONAL)
+    if isinstance(output, Alert):
         time, host, name = _time(output.time), output.node, output.analytic
+    elif isinstance(output, Incident):
+        time, host = _time(output.last_seen), output.nodes[0] if len(output.nodes) == 1 else ""
     elif isinstance(output, ContainerShown):
         host, name = output.node, "container"
     parts = (time, _name(host, _HOST_LENGTH), _APP, _NOTHING, _name(name, _MSGID_LENGTH), _NOTHING)

@@ -20,6 +20,7 @@ import msgspec
 from tidewaiter.digest import Digest, digest_or_none, is_hex
 from tidewaiter.event import ContainerFacts, Event, ImageClaim, Where
 from tidewaiter.sources import RecordError
+from tidewaiter.sources._compose import service_of_name
 from tidewaiter.sources._dockershim import pod_of_name
 from tidewaiter.sources._fields import split_container_id, time_ns_or_none
 from tidewaiter.sources._images import pinned_digest, pinned_digests, pinned_repository, split_by_media_type
@@ -158,7 +159,7 @@ def container_facts(container: DockerContainer, where: Where, time_ns: int | Non
         container_id=container_id,
         container_id_prefix=prefix,
         runtime=runtime_of(container.runtime),
-        pod=pod,
+        pod=pod or service_of_name(name, labels),
         image=claim_of(container),
         created_ns=seconds_to_ns(created) if isinstance(created, int) else time_ns_or_none(created),
         started_ns=time_ns_or_none(state.started_at),

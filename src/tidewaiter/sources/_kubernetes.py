@@ -34,6 +34,7 @@ class ObjectMeta(msgspec.Struct, gc=False, rename="camel"):
     """`metadata`."""
 
     name: str | None = None
+    generate_name: str | None = None
     namespace: str | None = None
     uid: str | None = None
     resource_version: str | None = None

@@ -94,6 +94,7 @@ def pod_create(
         owner_kind=owner.kind,
         owner_name=owner.name,
         owner_uid=owner.uid,
+        generate_name=obj.metadata.generate_name or None if obj.metadata is not None and owner.name is None else None,
         user=user,
         containers=containers,
         host_pid=bool(spec.host_pid),

@@ -35,6 +35,7 @@ from tidewaiter.event import (
 )
 from tidewaiter.reference import reference_or_none
 from tidewaiter.sources import RecordError, Skim, Source
+from tidewaiter.sources._compose import service_of_name
 from tidewaiter.sources._docker_happening import Happening, read_json, read_text
 from tidewaiter.sources._docker_objects import (
     DockerImage,
@@ -155,7 +156,7 @@ def _container_events(happening: Happening, where: Where) -> Iterator[Event]:
         "container_id_prefix": prefix,
         "runtime": happening.runtime,
         "runtime_namespace": None,
-        "pod": pod,
+        "pod": pod or service_of_name(name, attributes),
         "image": claim_of_name(attributes.get("image")),
     }
     facts: ContainerFacts | None = None

@@ -18,7 +18,7 @@ Rules
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -33,7 +33,8 @@ _PULL_FAILED = re.compile(r'Failed to pull image "([^"]+)"(?:: (.*))?', re.DOTAL
 _SCHEDULED = re.compile(r"Successfully assigned \S+ to (\S+)")
 _CONTAINER = re.compile(r"(?:Created|Started) container:? ([a-z0-9][a-z0-9-]*)\Z")
 _OLD_CONTAINER = re.compile(r"(?:Created|Started) container with (docker )?id ([0-9a-f]{12,64})(?![0-9a-f])")
-_FIELD_PATH = re.compile(r"spec\.(?:containers|initContainers|ephemeralContainers)\{([^}]+)\}")
+_FIELD_PATH = re.compile(r"spec\.(containers|initContainers|ephemeralContainers)\{([^}]+)\}")
+_ROLES: dict[str, Literal["init", "ephemeral"]] = {"initContainers": "init", "ephemeralContainers": "ephemeral"}
 _SANDBOX_PATH = "implicitly required container POD"
 _NAME_TIME = re.compile(r".*\.([0-9a-f]{14,16})\Z", re.DOTALL)
 _REASONS = frozenset({"Pulled", "Failed", "Created", "Started", "Scheduled"})
@@ -97,7 +98,7 @@ def decode(record: bytes, where: Where) -> list[Event]:
         return []
     text = event.message or event.note or ""
     message = text.removeprefix(_COMBINED)
-    pod = Pod(namespace=about.namespace, name=about.name, uid=about.uid, container_name=_container_of(about, message))
+    pod = _pod_of(about, message)
     return [
         made
         for time_ns, native_id in _moments(event, is_combined=message != text)
@@ -160,9 +161,11 @@ def _happened(
     )
 
 
-def _container_of(about: _Object, message: str) -> str | None:
-    found = _FIELD_PATH.match(about.field_path or "") or _CONTAINER.match(message)
-    return found[1] if found else None
+def _pod_of(about: _Object, message: str) -> Pod:
+    path, said = _FIELD_PATH.match(about.field_path or ""), _CONTAINER.match(message)
+    container = path[2] if path else said[1] if said else None
+    role = _ROLES.get(path[1]) if path else None
+    return Pod(namespace=about.namespace, name=about.name, uid=about.uid, container_name=container, role=role)
 
 
 def _node_of(event: _Event) -> str | None:

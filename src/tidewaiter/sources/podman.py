@@ -27,6 +27,7 @@ from tidewaiter.event import (
     Where,
 )
 from tidewaiter.sources import RecordError, Source
+from tidewaiter.sources._compose import service_of_name
 from tidewaiter.sources._fields import checked_time_ns, parse_time_ns, split_container_id, time_ns_or_none
 from tidewaiter.sources._images import claim_of_name, digest_of_id, pinned_digest
 from tidewaiter.sources._inspect import (
@@ -66,6 +67,8 @@ class _PodmanEvent(msgspec.Struct, rename="pascal"):
     nanoseconds: int | None = msgspec.field(default=None, name="timeNano")
     error: str | None = None
     """With `pull-error`."""
+    attributes: dict[str, str] | None = None
+    """Labels of the container."""
 
 
 class _Container(msgspec.Struct, rename="pascal"):
@@ -121,7 +124,7 @@ def _container_events(event: _PodmanEvent, where: Where) -> Iterator[Event]:
         "container_id_prefix": prefix,
         "runtime": "podman",
         "runtime_namespace": None,
-        "pod": None,
+        "pod": service_of_name(event.name, event.attributes or {}),
         "image": claim_of_name(event.image),
     }
     if event.status == "create":
@@ -148,6 +151,7 @@ def _container_facts(container: _Container, where: Where) -> ContainerFacts:
         container_id=container_id,
         container_id_prefix=prefix,
         runtime="podman",
+        pod=service_of_name(container.name, (container.config and container.config.labels) or {}),
         image=ImageClaim(
             reference=reference or None,
             config_digest=digest_of_id(container.image),

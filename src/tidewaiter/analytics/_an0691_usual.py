@@ -1,0 +1,117 @@
+"""Turns one behaviour into what is left of it beside what is usual: AN0691's rules 3, 6 and 7 with a baseline.
+
+| known at | strong | weak |
+|---|---|---|
+| content | expected | expected |
+| predecessor | trusted content: expected; else weak | expected |
+| fleet | weak | expected |
+| workload, namespace | stays | expected |
+| image (`unseen_program`; trusted content: `declared_binary`) | | expected |
+
+What is known nowhere stays what it is; where the baseline is mature, a weak one that it has not seen becomes strong.
+"""
+
+from collections.abc import Iterable
+from typing import Literal
+
+import msgspec
+
+from tidewaiter.alert import BehaviourShown
+from tidewaiter.case import Case
+from tidewaiter.chain import Action
+from tidewaiter.policy_rules import Strength
+from tidewaiter.usual import Level, Usual, is_seen, level_of
+
+UNSEEN_ROWS = frozenset({"internal_egress", "unseen_program"})
+"""Rows that there are only where a baseline has not seen something."""
+_RAISED_ROWS = UNSEEN_ROWS | {"declared_binary"}
+"""Rows that are weak because they are common. Others are weak for doubt about who did it, which no baseline lifts."""
+_UNASKED_ROWS = frozenset({"interactive_session", "policy_broken"})
+_INHERITED: dict[Level, str] = {
+    "predecessor": "other content of the workload",
+    "fleet": "the same content elsewhere",
+    "workload": "another container of the pod",
+    "namespace": "other workloads of the namespace",
+}
+
+
+class Beside(msgspec.Struct, frozen=True):
+    """What a behaviour is beside what is usual."""
+
+    strength: Literal["strong", "weak"]
+    level: Level | None = None
+    is_expected: bool = False
+    is_raised: bool = False
+
+
+def beside_usual(
+    case: Case, row: str, strength: Strength, action: Action | None, *, is_of_image: bool
+) -> Beside | None:
+    """What is left of a behaviour of a row that weighs so much; None: it is none.
+
+    `is_of_image`: the image's config declares it, or its layers hold it.
+    """
+    if strength == "none":
+        return None
+    usual = case.usual
+    if usual is None or action is None or row in _UNASKED_ROWS:
+        return Beside(strength)
+    level = level_of(usual, action)
+    if level is None and is_of_image and (row == "unseen_program" or (row == "declared_binary" and usual.is_trusted)):
+        level = "image"
+    if level is not None:
+        return _excused(usual, strength, level)
+    if not usual.knows_workload:
+        return Beside(strength)
+    is_new = not is_seen(usual, action)
+    if row in UNSEEN_ROWS and (not is_new or (row == "unseen_program" and not usual.completeness.is_mature)):
+        return None
+    if strength == "weak" and is_new and row in _RAISED_ROWS and usual.completeness.is_mature:
+        return Beside("strong", is_raised=True)
+    return Beside(strength)
+
+
+def _excused(usual: Usual, strength: Literal["strong", "weak"], level: Level) -> Beside:
+    if strength == "weak" or level == "content" or (level == "predecessor" and usual.is_trusted):
+        return Beside(strength, level, is_expected=True)
+    return Beside("weak" if level in ("predecessor", "fleet") else "strong", level)
+
+
+def usual_reasons(case: Case, expected: Iterable[BehaviourShown], raised: Iterable[BehaviourShown]) -> list[str]:
+    """What the baseline said, in words: how much it knows, what it expected, and what it raised."""
+    usual = case.usual
+    if usual is None:
+        return []
+    reasons = [_standing(usual)] if usual.knows_workload else []
+    known: dict[Level, set[tuple[str, str]]] = {}
+    for shown in expected:
+        if shown.known is not None and not (shown.known in ("content", "image") and shown.reason in UNSEEN_ROWS):
+            known.setdefault(shown.known, set()).add((shown.kind, shown.what))
+    for level, alike in sorted(known.items()):
+        count = f"{len(alike)} behaviour{'s' if len(alike) > 1 else ''}"
+        if level == "content":
+            reasons.append(f"expected: {count} known to the baseline of {usual.key.path}")
+        elif level == "image":
+            reasons.append(f"expected: {count} that the trusted image declares")
+        else:
+            reasons.append(f"inherited: {count} expected as known from {_INHERITED[level]}")
+    alike = {(shown.kind, shown.what) for shown in raised}
+    if alike:
+        reasons.append(f"raised: {len(alike)} weak to strong, since a mature baseline has not seen them")
+    return reasons
+
+
+def _standing(usual: Usual) -> str:
+    known = usual.completeness
+    mature = "mature" if known.is_mature else "not mature"
+    content = {"known": "knows this content", "new": "does not know this content", "unknown": "knows no digest of this"}
+    before = f" (the last was {usual.predecessor})" if usual.predecessor is not None else ""
+    return (
+        f"baseline: that of {usual.key.path} {content[usual.standing]}{before}; "
+        f"it is {_percent(known.share)} complete (at least {_percent(known.share_at_least)}), {mature}"
+    )
+
+
+def _percent(share: float) -> str:
+    # Rounded down: nothing is complete that is not.
+    return f"{int(share * 1000) / 10:g} %"

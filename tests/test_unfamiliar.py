@@ -1,0 +1,58 @@
+"""Holds what is kept for a baseline to be asked about: the first of each habit, the unusual ones first of all."""
+
+from collections.abc import Sequence
+
+from baselines import Known, key, learned
+from made_events import AN0691, CORPORATE, OURS, connected, created, feed, pod_of, ran, started
+from tidewaiter.chain import Chain
+from tidewaiter.engine import Engine
+from tidewaiter.event import Event
+
+USUAL = [ran(2 + at / 10, "a", f"/opt/usual/{chr(97 + at)}x") for at in range(20)]
+NEW = [connected(5 + at / 10, "a", f"10.9.{at}.1", 6379) for at in range(50)]
+BEGUN: list[Event] = [created(0, "a", OURS, pod=pod_of("web-1", "c")), started(1, "a")]
+
+
+def chain_of(events: Sequence[Event], baseline: Known | None) -> Chain:
+    """The one container, after these."""
+    engine = Engine(CORPORATE, AN0691, baseline=baseline)
+    feed(engine, [*BEGUN, *events])
+    (chain,) = engine.directory.chains()
+    return chain
+
+
+def test_without_a_baseline_nothing_is_kept() -> None:
+    """Nor is a plain exec a record of interest then."""
+    engine = Engine(CORPORATE, AN0691)
+    feed(engine, [*BEGUN, *USUAL, *NEW])
+    assert engine.ledger.outcomes()["irrelevant"] == len(USUAL) + len(NEW)
+    assert chain_of([*USUAL, *NEW], None).unfamiliar == ()
+
+
+def test_many_usual_habits_drive_out_no_new_one() -> None:
+    """Of what is usual in the namespace eight are kept, of what is not thirty-two, the earliest of each."""
+    baseline = Known(learned("X", *USUAL, of=key("api")))
+    for events in ([*USUAL, *NEW], [*reversed(NEW), *reversed(USUAL)]):
+        kept = chain_of(events, baseline).unfamiliar
+        assert [action.exe for _, is_usual, action in kept if is_usual] == [event.exe for event in USUAL[:8]]
+        assert [action.dst_ip for _, is_usual, action in kept if not is_usual] == [event.dst_ip for event in NEW[:32]]
+
+
+def test_habit_is_kept_once_for_each_program_that_started_it() -> None:
+    """The earliest; and a namespace is asked about it once."""
+    baseline = Known(learned("X", *USUAL, of=key("api")))
+    many = [ran(9 + at, "a", "/opt/x", parent_exe=f"/bin/{'ab'[at % 2]}") for at in range(10)]
+    kept = chain_of(many[::-1], baseline).unfamiliar
+    assert [(action.exe, action.parent_exe) for _, _, action in kept] == [("/opt/x", "/bin/a"), ("/opt/x", "/bin/b")]
+    assert [action.time_ns for _, _, action in kept] == [many[0].time_ns, many[1].time_ns]
+    assert baseline.asked == 2
+
+
+def test_what_can_be_no_behaviour_is_not_kept() -> None:
+    """Loopback, answers to clients, and what is known by a process id alone."""
+    none: list[Event] = [
+        connected(5, "a", "127.0.0.1", 80),
+        connected(5, "a", "10.0.0.1", 80, is_initiator_proven=False),
+        connected(5, "a", "169.254.20.10", 53),
+    ]
+    assert chain_of(none, Known(learned("X", *USUAL))).unfamiliar == ()
