@@ -1,7 +1,8 @@
 """Runs every scenario folder through reader and engine as `hunt` does, and holds what comes out against expect.toml.
 
 A scenario is a folder: telemetry in the shapes of real producers, `policy.yaml`, and `expect.toml`, which says what a
-careful reader of the telemetry would answer. `tests/scenarios/README.md` explains the keys.
+careful reader of the telemetry would answer; the sub-folder `baseline`, where there is one, is learned before.
+`docs/eval.md` explains the keys.
 
 The laws: what is said of a container does not depend on the order in which records arrive within the lateness, on
 their being delivered twice, on how streams are cut into files, on how much is read at once, nor on the quick path.
@@ -9,7 +10,6 @@ their being delivered twice, on how streams are cut into files, on how much is r
 
 import json
 import re
-import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import lru_cache
@@ -21,17 +21,16 @@ import msgspec
 import pytest
 
 from tidewaiter.alert import Alert, ContainerShown, Summary
-from tidewaiter.analytics import analytics
-from tidewaiter.edge.hunt import Hunt
+from tidewaiter.baseline import Profile
 from tidewaiter.edge.read import recogniser_of
 from tidewaiter.edge.reader import Reader, ReadOptions
-from tidewaiter.engine import Engine
-from tidewaiter.policy import load_policy
+from tidewaiter.edge.scenario import Scenario, read_scenario
+from tidewaiter.edge.scenario import scenario_folders as trial_folders
+from tidewaiter.edge.trial import learned, run
 from tidewaiter.sources import RecordError, sources
 
 SCENARIOS = Path(__file__).parent / "scenarios"
 BLOCK_NS = 60_000_000_000
-_NOT_TELEMETRY = frozenset({"policy.yaml", "expect.toml"})
 _AUDIT_STAMP = re.compile(r"audit\(([0-9.]+:[0-9]+)\)")
 _HEADER = re.compile(r"#|version ")
 _IDENTIFYING = ("id", "name", "namespace", "pod", "cluster", "reference")
@@ -49,37 +48,40 @@ class Outcome(msgspec.Struct, frozen=True):
 
 def scenario_folders() -> list[Path]:
     """All scenarios, by name."""
-    return sorted(path.parent for path in SCENARIOS.glob("*/expect.toml"))
+    return trial_folders(SCENARIOS)
+
+
+@lru_cache(maxsize=1024)
+def scenario(folder: Path) -> Scenario:
+    """The scenario as `eval` reads it."""
+    return read_scenario(folder)
+
+
+@lru_cache(maxsize=64)
+def profiles(folder: Path) -> tuple[Profile, ...]:
+    """What the scenario's baseline folder teaches."""
+    return learned(scenario(folder)).profiles
 
 
 def expectation(folder: Path) -> Record:
-    """What the scenario expects."""
-    return tomllib.loads((folder / "expect.toml").read_text())
+    """What the scenario expects: the keys that were given."""
+    expected: Record = msgspec.to_builtins(scenario(folder).expected)
+    return expected
 
 
 def telemetry(folder: Path) -> list[Path]:
     """The files of a scenario that are read."""
-    return sorted(path for path in folder.iterdir() if path.name not in _NOT_TELEMETRY)
+    return list(scenario(folder).telemetry)
 
 
 def hunt(folder: Path, paths: list[Path], *, quick: bool = True, chunk_bytes: int = 256 * 1024) -> Outcome:
-    """Run files under the scenario's policy and options."""
-    policy = load_policy((folder / "policy.yaml").read_text(), "policy.yaml")
-    options = expectation(folder).get("options", {})
-    engine = Engine(policy, analytics()["AN0691"])
-    read = ReadOptions(options.get("cluster", "default"), options.get("node"), chunk_bytes)
-    run = Hunt(engine, [str(path) for path in paths], read, quick=quick)
-    run.run()
-    assert not run.problems
-    assert not run.strangers, "a file of which nothing was recognised"
-    outputs = list(engine.finish(containers=True))
-    alerts = [output for output in outputs if isinstance(output, Alert)]
-    found = [alert.verdict for alert in alerts]
-    summary = engine.summary(True, found.count("alert"), found.count("suspicious"))
+    """Run files under the scenario's policy, options and baseline."""
+    outcome = run(scenario(folder), profiles(folder), telemetry=paths, quick=quick, chunk_bytes=chunk_bytes)
+    assert outcome.faults == ()
     return Outcome(
-        [_as_json(alert) for alert in alerts],
-        [_as_json(output) for output in outputs if isinstance(output, ContainerShown)],
-        _as_json(summary),
+        [_as_json(alert) for alert in outcome.alerts],
+        [_as_json(container) for container in outcome.containers],
+        _as_json(outcome.summary),
     )
 
 
@@ -94,19 +96,7 @@ def told(folder: Path) -> Outcome:
     return hunt(folder, telemetry(folder))
 
 
-def _ids(folders: list[Path]) -> list[Any]:
-    """Parameters, those that wait for a learned baseline skipped with that reason."""
-    return [
-        pytest.param(
-            folder,
-            id=folder.name,
-            marks=pytest.mark.skip(reason=f"needs a {need}") if (need := expectation(folder).get("needs")) else (),
-        )
-        for folder in folders
-    ]
-
-
-every_scenario = pytest.mark.parametrize("folder", _ids(scenario_folders()))
+every_scenario = pytest.mark.parametrize("folder", scenario_folders(), ids=lambda folder: folder.name)
 
 
 @every_scenario
@@ -395,3 +385,15 @@ def test_reading_in_small_pieces_changes_no_final_record(folder: Path) -> None:
     """Files read side by side in pieces of 1 KiB give what files read whole give."""
     again = hunt(folder, telemetry(folder), chunk_bytes=1024)
     assert final_records(again) == final_records(told(folder))
+
+
+@pytest.mark.parametrize("law", _REARRANGED)
+@pytest.mark.parametrize(
+    "folder", [folder for folder in scenario_folders() if scenario(folder).to_learn], ids=lambda folder: folder.name
+)
+def test_delivery_changes_nothing_that_is_learned(folder: Path, law: str, tmp_path: Path) -> None:
+    """Arrival order within 60 s, double delivery and file boundaries leave every profile as it is."""
+    paths = _REARRANGED[law](list(scenario(folder).to_learn), tmp_path)
+    again = learned(msgspec.structs.replace(scenario(folder), to_learn=tuple(paths)))
+    assert again.profiles == profiles(folder)
+    assert again.profiles

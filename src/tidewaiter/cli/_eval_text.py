@@ -1,0 +1,183 @@
+"""Turns an evaluation into a page for people: figures first, then what each source is worth, then what was wrong."""
+
+from collections.abc import Sequence
+
+from tidewaiter.review.evaluation import Background, Evaluation, Variations
+from tidewaiter.review.score import GRAVITY, Answer, Detection, Figures, Share, Variation
+from tidewaiter.sinks._escape import clipped, visible
+from tidewaiter.sinks._page import BOLD, DIM, GREEN, RED, YELLOW, Page, Span, shortened
+
+_REASONS_SHOWN = 6
+_REASON_LENGTH = 240
+_SETTING = 20
+_NAME = 60
+_CHANGES_SHOWN = 4
+_WRONG_SHOWN = 200
+_COLUMNS = (
+    f"{'concerns':>9}{'changed':>9}{'recall':>10}{'told':>10}{'precision':>11}"
+    f"{'to suspicious':>15}{'to nothing':>12}{'benign worse':>14}"
+)
+
+
+def render(evaluation: Evaluation, page: Page) -> list[str]:
+    """The whole page."""
+    lines = [*_head(evaluation, page), "", *_figures(evaluation, page)]
+    lines += ["", page.paint("What became of what", BOLD), *_confusion(evaluation.scenarios)]
+    lines += _named("Attacks without an alert", evaluation.missed, page)
+    lines += _named("Benign with an alert", evaluation.false_alerts, page)
+    if evaluation.background is not None:
+        lines += ["", *_background(evaluation.background, page)]
+    if evaluation.variations is not None:
+        lines += _varied(evaluation.variations, page)
+    if evaluation.wrong:
+        lines += ["", page.paint("Other verdicts than expected", f"1;{RED}")]
+        for found in evaluation.wrong[:_WRONG_SHOWN]:
+            lines += _wrong(found, page)
+        if len(evaluation.wrong) > _WRONG_SHOWN:
+            lines.append(f"... and {len(evaluation.wrong) - _WRONG_SHOWN} more (--format json lists all)")
+    return lines
+
+
+def _head(evaluation: Evaluation, page: Page) -> list[str]:
+    labels, exact = evaluation.labels, evaluation.scenarios.exact
+    are_right = not evaluation.wrong
+    verdict = Span(
+        "AS EXPECTED" if are_right else f"{len(evaluation.wrong)} NOT AS EXPECTED", f"1;{GREEN if are_right else RED}"
+    )
+    told = (
+        f"{visible(evaluation.folder)}: {exact.hits} of {exact.total} scenarios ({labels.attack} attacks, "
+        f"{labels.benign} benign, {labels.unlabelled} without a label; {labels.with_baseline} with a baseline), "
+        f"{evaluation.seconds:.1f} s"
+    )
+    return page.wrap([verdict, Span(told)])
+
+
+def _figures(evaluation: Evaluation, page: Page) -> list[str]:
+    lines = [page.paint(f"{'':<34}{'by scenario':<34}by container", BOLD)]
+    for name, first, second in (
+        ("exact verdicts", evaluation.scenarios.exact, evaluation.containers.exact),
+        *(
+            (f"{what}, {told}", getattr(left, what), getattr(right, what))
+            for told, left, right in (
+                ("alerts", evaluation.scenarios.alert, evaluation.containers.alert),
+                ("alerts and suspicious", evaluation.scenarios.reported, evaluation.containers.reported),
+            )
+            for what in Detection.__struct_fields__
+        ),
+    ):
+        lines.append(f"{name:<34}{share_text(first):<34}{share_text(second)}")
+    lines.append(page.paint("In brackets: where the share lies with 95 % confidence (Wilson).", DIM))
+    return lines
+
+
+def share_text(share: Share) -> str:
+    """`50/63   79.4 % (67.8-87.5)`, or a dash where there is nothing to divide by."""
+    if share.share is None:
+        return "-"
+    count = f"{share.hits}/{share.total}"
+    return f"{count:<9}{share.share:>6.1%} ({share.low * 100:.1f}-{share.high * 100:.1f})".replace("%", " %")
+
+
+def _confusion(figures: Figures) -> list[str]:
+    columns = [
+        name for name in reversed(GRAVITY) if name != "silenced" or any(name in row.found for row in figures.confusion)
+    ]
+    columns = [name for name in columns if name != "absent" or any(name in row.found for row in figures.confusion)]
+    lines = [f"  {'label':<10}{'expected':<14}" + "".join(f"{name:>12}" for name in columns)]
+    for row in figures.confusion:
+        counts = "".join(f"{row.found.get(name, 0) or '.':>12}" for name in columns)
+        lines.append(f"  {row.label or '-':<10}{row.expected:<14}{counts}")
+    return lines
+
+
+def _named(title: str, answers: Sequence[Answer], page: Page) -> list[str]:
+    if not answers:
+        return []
+    names = [
+        f"{visible(shortened(found.scenario, _NAME))} "
+        f"({found.found}{', as expected' if found.found == found.expected else ''})"
+        for found in answers
+    ]
+    spans = [Span(f"{name}{',' if name != names[-1] else ''}") for name in names]
+    return ["", page.paint(f"{title}: {len(answers)}", BOLD), *page.wrap(spans, "  ", "  ")]
+
+
+def _background(background: Background, page: Page) -> list[str]:
+    per_day = [background.alerts_per_day, background.suspicious_per_day]
+    alerts, suspicious = ("-" if value is None else f"{value:.2f}" for value in per_day)
+    lines = [page.paint("Background, believed benign", BOLD)]
+    lines += page.wrap(
+        [
+            Span(f"{background.records:,} records, behaviour in {background.hours} clock hours:"),
+            Span(f"{alerts} alerts and {suspicious} suspicious records a day", BOLD),
+            Span(f"({background.alerts} and {background.suspicious} in all, {background.silenced} silenced)"),
+        ],
+        "  ",
+        "  ",
+    )
+    for title in background.titles:
+        lines += page.wrap([Span(clipped(title, _REASON_LENGTH))], "  - ", "    ")
+    return lines
+
+
+def _varied(found: Variations, page: Page) -> list[str]:
+    lines: list[str] = []
+    for title, column, unit, variations in (
+        ("Without one source", "left out", "", found.without_source),
+        ("Without a log source (all that feed it)", "left out", "", found.without_log_source),
+        ("With another time_window", "factor", "x ", found.time_window),
+        ("With another lateness", "factor", "x ", found.lateness),
+        ("With an older baseline", "days older", "", found.baseline_age),
+    ):
+        if variations:
+            lines += ["", page.paint(title, BOLD), page.paint(f"  {column:<{_SETTING}}{_COLUMNS}", DIM)]
+            lines += [_variation(entry, unit, page) for entry in variations]
+            for entry in variations:
+                lines += _changed(_setting(entry, unit), entry, page)
+    return [*lines, "", page.paint("recall, precision: of alerts; told: recall of alerts and suspicious records.", DIM)]
+
+
+def _variation(found: Variation, unit: str, page: Page) -> str:
+    to_suspicious = sum(change.after == "suspicious" for change in found.lost)
+    row = (
+        f"  {_setting(found, unit):<{_SETTING}}{found.scenarios:>9}{found.changed:>9}"
+        f"{_percent(found.figures.alert.recall):>10}{_percent(found.figures.reported.recall):>10}"
+        f"{_percent(found.figures.alert.precision):>11}{to_suspicious or '.':>15}"
+        f"{len(found.lost) - to_suspicious or '.':>12}{len(found.raised) or '.':>14}"
+    )
+    return page.paint(row, YELLOW) if found.raised else row
+
+
+def _setting(found: Variation, unit: str) -> str:
+    return visible(found.setting) if isinstance(found.setting, str) else f"{unit}{found.setting:g}"
+
+
+def _changed(setting: str, found: Variation, page: Page) -> list[str]:
+    """Who is lost or wrongly told, by name."""
+    lines: list[str] = []
+    for what, changes in (("attacks lost", found.lost), ("benign worse", found.raised)):
+        if changes:
+            names = [
+                f"{visible(shortened(change.scenario, _NAME))} ({change.before} -> {change.after})"
+                for change in changes[:_CHANGES_SHOWN]
+            ]
+            more = f" and {len(changes) - _CHANGES_SHOWN} more" if len(changes) > _CHANGES_SHOWN else ""
+            lines += page.wrap([Span(f"{', '.join(names)}{more}", DIM)], f"  {setting}, {what}: ", "    ")
+    return lines
+
+
+def _percent(share: Share) -> str:
+    return "-" if share.share is None else f"{share.share * 100:.1f} %"
+
+
+def _wrong(found: Answer, page: Page) -> list[str]:
+    where = visible(shortened(found.scenario, _NAME))
+    if found.container is not None:
+        where += f", container {clipped(found.container, 120)}"
+    what = Span(f"expected {found.expected}, found {found.found}", YELLOW)
+    lines = page.wrap([Span(f"{where}:"), what], "  ", "    ")
+    for reason in found.reasons[:_REASONS_SHOWN]:
+        lines += page.wrap([Span(clipped(reason, _REASON_LENGTH))], "    - ", "      ")
+    if len(found.reasons) > _REASONS_SHOWN:
+        lines.append(f"    ... and {len(found.reasons) - _REASONS_SHOWN} more reasons")
+    return lines
