@@ -12,7 +12,7 @@ HUNT := $(BIN)/tidewaiter hunt examples/docker-cryptominer --policy examples/pol
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench bench-live bpf docs clean
+.PHONY: help run test lint bench bench-live bench-baseline bpf docs clean
 .DELETE_ON_ERROR:
 
 help: ## print this list
@@ -53,6 +53,11 @@ bpf: ## build the kernel sensor from bpf/ (Debian: apt-get install clang llvm li
 
 bench-live: $(VENV)/.installed-dev ## measure watch on real daemons, as root (BENCH_ARGS are handed to bench/live.py)
 	$(BIN)/python bench/live.py $(BENCH_ARGS)
+
+bench-baseline: $(VENV)/.installed-dev ## measure baselines over a generated week (BENCH_ARGS="--quick": a few minutes)
+	$(BIN)/python -m bench.calibration
+	$(BIN)/python -m bench.baseline $(BENCH_ARGS)
+	$(BIN)/python -m bench.baseline_cost $(BENCH_ARGS)
 
 docs: $(VENV)/.installed-dev ## write the pages of docs/ that are made from the code
 	$(BIN)/python docs/generate.py

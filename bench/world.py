@@ -89,6 +89,10 @@ class Container(msgspec.Struct, eq=False):
     sandbox_id: str = ""
     identity: int = 0
     """Cilium's security identity of the pod."""
+    generate_name: str = ""
+    """Of a bare pod whose name the API server made."""
+    labels: tuple[tuple[str, str], ...] = ()
+    """Docker's, beside the image's own; Docker Compose writes its project and service there."""
 
 
 class Fleet(msgspec.Struct):

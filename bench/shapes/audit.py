@@ -95,7 +95,8 @@ def create_pod(
 
 def create_pod_by_controller(rng: random.Random, container: Container, time_ns: int) -> bytes:
     """A controller created the pod for its workload."""
-    name = "job-controller" if container.workload_kind == "Job" else "replicaset-controller"
+    owner = kubernetes.OWNERS.get(container.workload_kind, container.workload_kind)
+    name = "runner-operator" if owner == "Pod" else f"{owner.lower()}-controller"
     return create_pod(rng, container, time_ns, controller(name), _MANAGER % name, "10.10.255.2")
 
 
@@ -139,4 +140,47 @@ def patch_status(rng: random.Random, container: Container, time_ns: int, *, runn
             "subresource": "status",
         },
         code=200, bodies=b'"requestObject":%b,' % compact_go(body), reason="",
+    )  # fmt: skip
+
+
+def create_owner(rng: random.Random, container: Container, time_ns: int, workload_uid: str) -> bytes:
+    """A controller made what owns the pod, for the workload above it: a ReplicaSet, or the Job of a CronJob."""
+    kind = kubernetes.OWNERS[container.workload_kind]
+    group, resource = "batch" if kind == "Job" else "apps", f"{kind.lower()}s"
+    name, maker = container.pod.rsplit("-", 1)[0], f"{container.workload_kind.lower()}-controller"
+    body = {
+        "kind": kind, "apiVersion": f"{group}/v1",
+        "metadata": {
+            "name": name, "namespace": container.namespace, "uid": container.owner_uid,
+            "ownerReferences": [
+                {
+                    "apiVersion": f"{group}/v1", "kind": container.workload_kind, "name": container.workload,
+                    "uid": workload_uid, "controller": True, "blockOwnerDeletion": True,
+                }
+            ],
+        },
+        "spec": {"template": {"spec": kubernetes.spec(container, scheduled=False)}},
+    }  # fmt: skip
+    return _record(
+        rng, time_ns, level="RequestResponse", uri=f"/apis/{group}/v1/namespaces/{container.namespace}/{resource}",
+        verb="create", user=controller(maker), source_ip="10.10.255.2", agent=_MANAGER % maker,
+        target={
+            "resource": resource, "namespace": container.namespace, "name": name, "apiGroup": group, "apiVersion": "v1",
+        },
+        code=201, bodies=b'"requestObject":%b,"responseObject":%b,' % (compact_go(body), compact_go(body)), reason="",
+    )  # fmt: skip
+
+
+def session(rng: random.Random, container: Container, time_ns: int, user: bytes, command: str) -> bytes:
+    """Somebody opened a terminal in the container: `kubectl exec -it`."""
+    pod = f"/api/v1/namespaces/{container.namespace}/pods/{container.pod}"
+    query = f"command={command}&container={container.name}&stdin=true&stdout=true&tty=true"
+    return _record(
+        rng, time_ns, level="Metadata", uri=f"{pod}/exec?{query}", verb="create", user=user, source_ip="192.0.2.77",
+        agent="kubectl/v1.31.4 (linux/amd64) kubernetes/a78aa47",
+        target={
+            "resource": "pods", "namespace": container.namespace, "name": container.pod, "apiVersion": "v1",
+            "subresource": "exec",
+        },
+        code=101, bodies=b"", reason="",
     )  # fmt: skip

@@ -11,7 +11,7 @@ from bench.escape import compact_go, go
 from bench.world import Container, Image
 
 _CONTAINER = (
-    b'{"status":"%b","id":"%b","from":"%b","Type":"container","Action":"%b","Actor":{"ID":"%b","Attributes":{%b'
+    b'{"status":"%b","id":"%b","from":"%b","Type":"container","Action":"%b","Actor":{"ID":"%b","Attributes":{%b%b'
     b'"image":"%b","name":"%b","org.opencontainers.image.vendor":"Example Corp"}},"scope":"local","time":%d,'
     b'"timeNano":%d}'
 )
@@ -25,15 +25,18 @@ _MASKED = ["/proc/asound", "/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/lat
 
 
 @lru_cache(maxsize=16384)
-def _fields(container: Container) -> tuple[bytes, bytes, bytes]:
-    return container.id.encode(), go(container.image.reference), go(container.name)
+def _fields(container: Container) -> tuple[bytes, bytes, bytes, bytes]:
+    labels = b"".join(b'"%b":"%b",' % (go(key), go(value)) for key, value in container.labels)
+    return container.id.encode(), go(container.image.reference), go(container.name), labels
 
 
 def event(container: Container, action: str, time_ns: int, attributes: bytes = b"") -> bytes:
     """A container event: create, start, die, destroy, `exec_create: ..`; `attributes` are JSON members with commas."""
-    own, reference, name = _fields(container)
+    own, reference, name, labels = _fields(container)
     written = go(action)
-    return _CONTAINER % (written, own, reference, written, own, attributes, reference, name, time_ns // SECOND, time_ns)
+    return _CONTAINER % (
+        written, own, reference, written, own, labels, attributes, reference, name, time_ns // SECOND, time_ns,
+    )  # fmt: skip
 
 
 def pull(image: Image, time_ns: int) -> bytes:
@@ -83,7 +86,8 @@ def inspect_container(container: Container) -> bytes:
             "Config": {
                 "Hostname": own[:12], "User": str(first.uid), "Tty": False, "Env": [_PATH],
                 "Cmd": list(first.arguments), "Image": image.reference, "WorkingDir": first.cwd,
-                "Entrypoint": [first.binary], "Labels": {"org.opencontainers.image.vendor": "Example Corp"},
+                "Entrypoint": [first.binary],
+                "Labels": {**dict(container.labels), "org.opencontainers.image.vendor": "Example Corp"},
             },
             "NetworkSettings": {
                 "Bridge": "", "IPAddress": container.address, "IPPrefixLen": 16, "Gateway": "172.17.0.1", "Ports": {},

@@ -11,6 +11,8 @@ _TOLERATIONS = [
     {"effect": "NoExecute", "key": f"node.kubernetes.io/{what}", "operator": "Exists", "tolerationSeconds": 300}
     for what in ("not-ready", "unreachable")
 ]
+OWNERS = {"Deployment": "ReplicaSet", "CronJob": "Job"}
+"""Kind of a workload -> kind of what it makes, which owns the pods; all others own their pods themselves."""
 
 
 def reference(container: Container) -> str:
@@ -20,7 +22,11 @@ def reference(container: Container) -> str:
 
 def metadata(container: Container, *, created: bool = True) -> dict[str, object]:
     """The pod's metadata; `created`: as the API server answers, with uid and times."""
-    fields: dict[str, object] = {"name": container.pod, "namespace": container.namespace}
+    fields: dict[str, object] = {"name": container.pod}
+    if container.generate_name:
+        fields = {"generateName": container.generate_name} if not created else fields
+        fields["generateName"] = container.generate_name
+    fields["namespace"] = container.namespace
     if created:
         fields["uid"] = container.pod_uid
         fields["resourceVersion"] = str(int(container.id[:8], 16))
@@ -33,7 +39,7 @@ def metadata(container: Container, *, created: bool = True) -> dict[str, object]
         "app.kubernetes.io/version": container.image.tag,
     }
     if container.workload_kind != "Pod":
-        kind = {"Deployment": "ReplicaSet"}.get(container.workload_kind, container.workload_kind)
+        kind = OWNERS.get(container.workload_kind, container.workload_kind)
         name = container.pod.rsplit("-", 1)[0]
         fields["ownerReferences"] = [
             {
