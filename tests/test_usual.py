@@ -21,7 +21,7 @@ from made_events import (
     ran,
     started,
 )
-from tidewaiter.baseline import Profile
+from tidewaiter.baseline import Profile, content_digests, image_content
 from tidewaiter.case import Case, gather
 from tidewaiter.engine import Engine
 from tidewaiter.event import Event, PodContainer
@@ -94,6 +94,17 @@ def test_a_content_is_known_by_any_digest_that_was_proven_of_it() -> None:
     assert (found.standing, found.predecessor) == ("known", None)
     assert level(elsewhere) == "content"
     assert usual(learned("INDEX", CURL)).standing == "new"
+
+
+def test_a_name_says_nothing_beside_a_digest_that_is_proven() -> None:
+    """The tag stood for the old content on this node; the pod's status tells the digest of the new."""
+    found = case_of().provenance
+    moved = msgspec.structs.replace(found, config_proof="by_name", proven_digests=frozenset({digest("NEW")}))
+    assert found.image.config_digest == digest("C1")
+    assert content_digests(moved) == {digest("NEW")}
+    assert image_content(moved) == digest("NEW")
+    named = msgspec.structs.replace(moved, proven_digests=frozenset())
+    assert image_content(named) == digest("C1")
 
 
 def test_what_may_yet_turn_out_to_be_new_is_watched() -> None:

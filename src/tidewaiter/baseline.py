@@ -142,16 +142,17 @@ def find(profile: Profile, habit: Habit) -> Entry | None:
 
 def image_content(found: Provenance) -> str | None:
     """What a profile is kept by: the config digest; where it is not known another digest, else the reference."""
-    image = found.image
-    digest = image.config_digest or image.manifest_digest or image.index_digest
-    return digest or min(found.proven_digests, default=None) or image.reference
+    digests, image = content_digests(found), found.image
+    best = (image.config_digest, image.manifest_digest, image.index_digest)
+    return next((told for told in best if told in digests), min(digests, default=image.reference))
 
 
 def content_digests(found: Provenance) -> frozenset[str]:
-    """All digests under which a content may have been learned."""
+    """All digests under which a content may have been learned: those that are proven, else those that its name stood
+    for. Beside a digest that is proven a name says nothing: it may have been moved."""
     image = found.image
-    told = (image.config_digest, image.manifest_digest, image.index_digest)
-    return frozenset(digest for digest in (*told, *found.proven_digests) if digest is not None)
+    named = (image.config_digest, image.manifest_digest, image.index_digest)
+    return frozenset(found.proven_digests or (digest for digest in named if digest is not None))
 
 
 def merge(profiles: Iterable[Profile], spares: Spares = DEFAULT_POLICY.is_suspicious_binary) -> Profile:
