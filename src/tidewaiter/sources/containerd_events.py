@@ -181,7 +181,7 @@ def _is_envelope(record: bytes) -> bool:
 
 SOURCE = Source(
     title="containerd events",
-    log_sources=("containerd:events",),
+    log_sources=("containerd:events", "containerd:runtime"),
     cannot_see="the digest behind an image name, and whether the name came by pull, import or tag (unless a collector "
     "asked at once), who asked, failed pulls, and what an exec ran",
     decode=decode,

@@ -229,7 +229,7 @@ def _is_engine_event(record: bytes) -> bool:
 
 SOURCE = Source(
     title="Docker Engine events",
-    log_sources=("docker:events",),
+    log_sources=("docker:events", "docker:daemon", "docker:runtime"),
     cannot_see="which content a pulled tag stood for, who asked, failed pulls, and what a process did after it started",
     decode=decode,
     prefixes=(b'{"status":"exec_', *(f'{{"Type":"{kind}","Action":"'.encode() for kind in _TYPES)),

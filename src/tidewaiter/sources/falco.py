@@ -289,7 +289,7 @@ def _recognise(record: Mapping[str, Any]) -> bool:
 
 SOURCE = Source(
     title="Falco",
-    log_sources=("auditd:SYSCALL", "NSM:Flow", "kubernetes:audit"),
+    log_sources=("auditd:SYSCALL", "NSM:Flow", "kubernetes:audit", "ebpf:syscalls"),
     cannot_see=(
         "Whatever no enabled rule matches, argv as it was (arguments are split at blanks), the start of a container, "
         "and any field that a rule's output does not name."

@@ -161,7 +161,7 @@ def recognise(record: Mapping[str, Any]) -> bool:
 
 SOURCE = Source(
     title="GKE audit in Cloud Logging",
-    log_sources=("kubernetes:audit",),
+    log_sources=("kubernetes:audit", "kubernetes:apiserver"),
     cannot_see=(
         "Requests that GKE's fixed audit policy leaves out, groups of a user, dry runs, and the command of an exec "
         "(its address is not logged); a request body is told for few kinds of request."

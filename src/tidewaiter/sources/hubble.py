@@ -257,7 +257,7 @@ def _place(flow: _Flow, name: str | None, where: Where) -> tuple[str, str | None
 
 SOURCE = Source(
     title="Cilium Hubble flows",
-    log_sources=("NSM:Flow",),
+    log_sources=("NSM:Flow", "cni:netflow", "container:cni"),
     cannot_see=(
         "The container and the process: a flow belongs to a whole pod; nor pods in the host's network, loopback, and "
         "a pod whose name Cilium did not know yet when it talks to another pod."

@@ -195,7 +195,7 @@ def _recognise(record: Mapping[str, Any]) -> bool:
 
 SOURCE = Source(
     title="KubeArmor",
-    log_sources=("auditd:SYSCALL", "NSM:Flow"),
+    log_sources=("auditd:SYSCALL", "NSM:Flow", "ebpf:syscalls"),
     cannot_see=(
         "argv[0], the address behind a looked-up name, connections over protocols it does not hook, and, in logs "
         "below the default visibility, most of what a container does."

@@ -136,7 +136,7 @@ def recognise(record: Mapping[str, Any]) -> bool:
 
 SOURCE = Source(
     title="Kubernetes audit",
-    log_sources=("kubernetes:audit",),
+    log_sources=("kubernetes:audit", "kubernetes:apiserver"),
     cannot_see=(
         "What the audit policy leaves out: at level Metadata no image, no uid and no generated pod name is told. "
         "Static pods, a kubelet asked directly, and what a session typed after it began are never told."

@@ -231,7 +231,7 @@ def recognise(record: Mapping[str, Any]) -> bool:
 
 SOURCE = Source(
     title="Kubernetes events",
-    log_sources=("kubernetes:events",),
+    log_sources=("kubernetes:events", "kubernetes:orchestrator"),
     cannot_see=(
         "Digests, container ids, who asked, and starts between the first and the last of a repeated event; the API "
         "server forgets events after an hour, and anybody with the right to write events can invent one."

@@ -145,7 +145,7 @@ def recognise_text(line: bytes) -> bool:
 
 SOURCE = Source(
     title="Registry log (distribution)",
-    log_sources=("registry:access",),
+    log_sources=("registry:access", "docker:registry"),
     cannot_see="which node pulled (an address may be a proxy's), what became of the image there, and pulls from caches "
     "and other registries",
     decode=decode,

@@ -104,7 +104,7 @@ def recognise(value: Mapping[str, Any]) -> bool:
 
 SOURCE = Source(
     title="Registry notifications (distribution)",
-    log_sources=("registry:notification",),
+    log_sources=("registry:notification", "docker:registry"),
     cannot_see="which node pulled (an address may be a proxy's), failed pulls, and pulls from caches and elsewhere",
     decode=decode,
     recognise=recognise,

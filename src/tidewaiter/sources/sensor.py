@@ -120,7 +120,7 @@ def recognise(record: Mapping[str, Any]) -> bool:
 
 SOURCE = Source(
     title="tidewaiter's own sensor",
-    log_sources=("auditd:SYSCALL", "NSM:Flow"),
+    log_sources=("auditd:SYSCALL", "NSM:Flow", "ebpf:syscalls"),
     cannot_see=(
         "The image of a container and who asked for it; what else, depends on how it was attached (`sensor` in each "
         "record): without BPF, arguments of processes that end at once, the process behind a connection, and names."

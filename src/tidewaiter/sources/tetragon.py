@@ -244,7 +244,7 @@ def _recognise(record: Mapping[str, Any]) -> bool:
 
 SOURCE = Source(
     title="Tetragon",
-    log_sources=("auditd:SYSCALL", "NSM:Flow"),
+    log_sources=("auditd:SYSCALL", "NSM:Flow", "ebpf:syscalls"),
     cannot_see=(
         "argv[0] (args[0] is the binary), connections unless a tracing policy hooks them, how a connection ended, "
         "and, outside Kubernetes, the image and the whole container id."

@@ -301,7 +301,7 @@ def _recognise(record: Mapping[str, Any]) -> bool:
 
 SOURCE = Source(
     title="Tracee",
-    log_sources=("auditd:SYSCALL", "NSM:Flow", "containerd:events"),
+    log_sources=("auditd:SYSCALL", "NSM:Flow", "containerd:events", "ebpf:syscalls"),
     cannot_see=(
         "The node of what happens inside a container, the pull of an image, the parent's path in the older shape, and "
         "events that no policy selects."

@@ -172,7 +172,7 @@ def _start_ns(fields: Mapping[str, str], record: bytes) -> int:
 
 SOURCE = Source(
     title="AWS VPC flow logs",
-    log_sources=("NSM:Flow",),
+    log_sources=("NSM:Flow", "AWS:VPCFlowLogs"),
     cannot_see=(
         "The pod, container, process and node behind an address; in the default format who opened a connection; "
         "moments finer than the aggregation window; traffic to the VPC's resolver, metadata and time services."
