@@ -19,6 +19,16 @@ from tidewaiter.sources import Source
 
 pytest_plugins = ("live_fixtures",)
 
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_store_of_its_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What whoever runs the tests has imported or watched has no say in them."""
+    with pytest.MonkeyPatch.context() as environment:
+        for name in ("XDG_DATA_HOME", "XDG_STATE_HOME"):
+            environment.setenv(name, str(tmp_path_factory.mktemp("home")))
+        yield
+
+
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 

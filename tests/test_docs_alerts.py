@@ -23,6 +23,7 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
     "evidence": alert.Evidence,
     "behaviours": alert.BehaviourShown,
     "baseline": alert.BaselineShown,
+    "attack": alert.AttackNames,
     "Incident": alert.Incident,
     "members": alert.IncidentMember,
     "Container": alert.ContainerShown,

@@ -135,6 +135,19 @@ class BaselineShown(msgspec.Struct, frozen=True, kw_only=True):
     weekdays: int
 
 
+class AttackNames(msgspec.Struct, frozen=True, kw_only=True):
+    """What ATT&CK calls the analytic and what it detects, in the release that was imported."""
+
+    release: str
+    """Domain and release: `enterprise 19.1`."""
+    analytic: str
+    technique: str
+    detection_strategy: str
+    """Its id."""
+    detection_strategy_name: str
+    tactics: tuple[str, ...]
+
+
 class Alert(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="alert"):
     """One chain, one alert. `revision` counts the records given out for it; `final` says that none follows."""
 
@@ -168,6 +181,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="al
     missing: tuple[str, ...]
     incident: str
     baseline: BaselineShown | None = None
+    attack: AttackNames | None = None
 
 
 class IncidentMember(msgspec.Struct, frozen=True, kw_only=True):

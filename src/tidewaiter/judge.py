@@ -12,6 +12,7 @@ import msgspec
 
 from tidewaiter.alert import (
     Alert,
+    AttackNames,
     BaselineShown,
     BehaviourShown,
     Confidence,
@@ -63,6 +64,8 @@ class Analytic(msgspec.Struct, frozen=True, kw_only=True):
     keeps_quiet: Callable[[Provenance, Usual | None], bool]
     """Whether a container with such an image, where this is usual for it, can come to nothing whatever else it does, so
     that its behaviour need not be read."""
+    names: AttackNames | None = None
+    """ATT&CK's, where a release was imported."""
 
 
 def alert_id(case: Case, analytic: Analytic) -> str:
@@ -110,6 +113,7 @@ def to_alert(case: Case, judgement: Judgement, analytic: Analytic, incident: str
         reasons=judgement.reasons,
         missing=judgement.missing,
         incident=incident,
+        attack=analytic.names,
         baseline=_baseline_shown(case.usual),
     )
 

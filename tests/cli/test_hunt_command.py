@@ -31,7 +31,7 @@ ALERT_FIELDS = {
     "kind", "schema", "id", "revision", "final", "analytic", "technique", "verdict", "severity", "confidence", "title",
     "time", "cluster", "node", "container_id", "container_name", "namespace", "pod", "workload", "image",
     "digest_consistency", "trust", "pulled_by", "created_by", "evidence", "behaviours", "behaviours_omitted",
-    "reasons", "missing", "incident", "baseline",
+    "reasons", "missing", "incident", "baseline", "attack",
 }  # fmt: skip
 PARTS = {
     "image": {"reference", "index_digest", "manifest_digest", "config_digest", "chain_id"},

@@ -22,6 +22,7 @@ from tidewaiter.cli._given import (
 from tidewaiter.cli._progress import Progress
 from tidewaiter.cli._terminal import page_size, write_bytes, write_text
 from tidewaiter.cli._times import duration_ns, moment_ns
+from tidewaiter.edge.attack_names import named
 from tidewaiter.edge.baseline_file import BaselineFile
 from tidewaiter.edge.hunt import Hunt, horizon_ns
 from tidewaiter.edge.paths import expand
@@ -165,7 +166,7 @@ def _engine(
 ) -> Engine:
     engine = Engine(
         policy,
-        analytics()["AN0691"],
+        named(analytics()["AN0691"], lambda sentence: click.echo(sentence, err=True)),
         baseline=baseline,
         keep_arguments=keep_arguments,
         horizon_ns=horizon_ns(),

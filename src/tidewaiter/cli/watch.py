@@ -32,6 +32,7 @@ from tidewaiter.cli._times import duration_ns
 from tidewaiter.cli._watch_collectors import NONE, open_collectors
 from tidewaiter.cli._watch_lines import Lines
 from tidewaiter.cli._watch_view import Screen, is_possible
+from tidewaiter.edge.attack_names import named
 from tidewaiter.edge.delivery import DestinationError
 from tidewaiter.edge.recording import Recording
 from tidewaiter.edge.resume import Resumed, resume
@@ -238,10 +239,12 @@ def _open_senders(destinations: Sequence[str], say: Callable[[str], None]) -> "S
 def _engine_of(
     policy: TrustPolicy, baseline: Baseline | None, facts_paths: Sequence[str], keep_arguments: bool
 ) -> Callable[[State | None], Engine]:
+    analytic = named(analytics()["AN0691"], lambda sentence: click.echo(sentence, err=True))
+
     def engine_of(state: State | None) -> Engine:
         engine = Engine(
             policy,
-            analytics()["AN0691"],
+            analytic,
             baseline=baseline,
             state=state,
             keep_arguments=keep_arguments,

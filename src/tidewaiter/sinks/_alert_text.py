@@ -222,6 +222,8 @@ def _list(page: Page, title: str, items: list[str] | tuple[str, ...]) -> list[st
 
 def _footer(alert: Alert, page: Page) -> list[str]:
     parts = [f"id {_name(alert.id)}", f"incident {_name(alert.incident)}", _name(f"{alert.analytic}/{alert.technique}")]
+    if alert.attack is not None:
+        parts.append(_name(f"{alert.attack.technique} (ATT&CK {alert.attack.release})"))
     if alert.revision or not alert.final:
         parts.append(f"revision {alert.revision}{'' if alert.final else ', not final'}")
     return page.wrap([Span(part, DIM, glued=True) for part in parts], _INDENT, _INDENT)

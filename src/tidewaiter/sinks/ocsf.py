@@ -97,7 +97,7 @@ def _finding_info(alert: Alert, first: int | None, last: int | None) -> Part:
         title=alert.title or f"{alert.analytic}: withdrawn",
         desc="\n".join((*alert.reasons, *(f"not seen: {missing}" for missing in alert.missing))),
         analytic=analytic_of(alert.analytic),
-        attacks=[attack_of(alert.technique)],
+        attacks=[attack_of(alert.technique, alert.attack)],
         types=[alert.verdict],
         data_sources=sorted({evidence.source for evidence in alert.evidence if evidence.source}),
         first_seen_time=first,
