@@ -12,7 +12,7 @@ HUNT := $(BIN)/tidewaiter hunt examples/docker-cryptominer --policy examples/pol
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench bench-live bench-baseline bpf docs clean
+.PHONY: help run test lint bench bench-live bench-baseline bench-attack bpf docs clean
 .DELETE_ON_ERROR:
 
 help: ## print this list
@@ -58,6 +58,9 @@ bench-baseline: $(VENV)/.installed-dev ## measure baselines over a generated wee
 	$(BIN)/python -m bench.calibration
 	$(BIN)/python -m bench.baseline $(BENCH_ARGS)
 	$(BIN)/python -m bench.baseline_cost $(BENCH_ARGS)
+
+bench-attack: $(VENV)/.installed-dev ## measure the library of ATT&CK on releases (ATTACK="18.1.json 19.1.json")
+	$(BIN)/python -m bench.attack $(ATTACK)
 
 docs: $(VENV)/.installed-dev ## write the pages of docs/ that are made from the code
 	$(BIN)/python docs/generate.py
