@@ -17,7 +17,7 @@ from tidewaiter.event import Event, Where
 from tidewaiter.policy import TrustPolicy
 from tidewaiter.sources import Source
 
-pytest_plugins = ("live_fixtures",)
+pytest_plugins = ("live_fixtures", "technique_indexes")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -7,6 +7,7 @@ from made_events import attack, hunted
 from tidewaiter.alert import Alert, ContainerShown, Incident, Output, Summary, format_time, stable_id
 
 CONTRACT = {
+    "attack",
     *("kind", "schema", "id", "revision", "final", "analytic", "technique", "verdict", "severity", "confidence"),
     *("title", "time", "cluster", "node", "container_id", "container_name", "namespace", "pod", "workload", "image"),
     *("digest_consistency", "trust", "pulled_by", "created_by", "evidence", "behaviours", "behaviours_omitted"),

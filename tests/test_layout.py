@@ -23,6 +23,8 @@ LIBRARIES = {
     "policy_yaml.py": {"msgspec", "yaml"},
     **{area: {"msgspec"} for area in LEAVES},
     "image": {"msgspec", "zstandard"},
+    "intel": {"msgspec", "publicsuffixlist"},
+    "intel/stix.py": {"msgspec", "stix2"},
 }
 """Third-party packages that an area (or, where it is named itself, a file) may import; the outer areas are free."""
 

@@ -36,6 +36,7 @@ def test_defaults_are_those_of_a_run_without_a_policy() -> None:
         "unproven_initiator": "weak",
         "interactive_session": "weak",
         "policy_broken": "weak",
+        "indicator": "strong",
     }
 
 

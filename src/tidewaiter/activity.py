@@ -14,9 +14,11 @@ from tidewaiter.behaviour import row_of
 from tidewaiter.chain import BY_PID, Action, Chain, Session
 from tidewaiter.cluster import ClusterState
 from tidewaiter.cut import cut, is_long, readable
+from tidewaiter.ends import first_of_each
 from tidewaiter.event import ContainerEvent, ContainerExec, Event, NetworkFlow, Pod, ProcessExec
 from tidewaiter.identity import IdentityGraph
 from tidewaiter.incarnation import note_process
+from tidewaiter.indicators import Indicators
 from tidewaiter.lineage import link
 from tidewaiter.mask import mask_arguments
 from tidewaiter.objects import PodRecord
@@ -40,6 +42,7 @@ class Activity:
         policy: TrustPolicy,
         *,
         unfamiliar: Unfamiliar | None = None,
+        indicators: Indicators | None = None,
         keep_arguments: bool = False,
         settles: Callable[[Chain, int], bool],
         on_resolved: Callable[[Event, Outcome], None],
@@ -48,6 +51,7 @@ class Activity:
         self.directory = directory
         self._strangers = Strangers(graph)
         self._unfamiliar = unfamiliar
+        self._indicators = indicators
         self.policy = policy
         self.keep_arguments = keep_arguments
         self.waiting = WaitingRoom()
@@ -126,6 +130,8 @@ class Activity:
     def _may_count(self, action: Action, *, is_named: bool = True) -> bool:
         """Whether a connection falls under a row, or may be one that a baseline has not seen, or is to learn."""
         if self._notes is not None or row_of(action, self.policy) is not None:
+            return True
+        if self._indicators is not None and self._indicators.of_action(action):
             return True
         return is_named and self._unfamiliar is not None and self._unfamiliar.may_be(action)
 
@@ -275,12 +281,13 @@ class Activity:
         if self._settles(chain, self.now_ns):
             return "irrelevant"
         row = row_of(action, self.policy)
+        is_listed = self._indicators is not None and self._heed(self._indicators, chain, action)
         is_noted = self._notes is not None and self._note(chain, action, row is not None, event)
-        if row is None:
+        if row is None and not (is_listed and action.prefix == BY_PID):
             chain.descend(link(action.time_ns, action.pid, action.parent_pid))
             is_asked = self._unfamiliar is not None and self._wonder(chain.cluster, chain.pod_namespace, chain, action)
             if not self._strangers.may_be(action):
-                return "used" if is_asked or is_noted else "irrelevant"
+                return "used" if is_asked or is_noted or is_listed else "irrelevant"
             chain.estrange(action)
             return "used"
         return "used" if chain.act(action) else "duplicate"
@@ -309,11 +316,23 @@ class Activity:
     def _act_in(self, cluster: ClusterState, record: PodRecord, action: Action) -> Outcome:
         self.touched.append((cluster.name, record))
         is_counted = row_of(action, self.policy) is not None
+        if self._indicators is not None:
+            self._heed(self._indicators, record, action)
         if self._notes is not None:
             self._notes(record, action, is_counted)
         if not is_counted and self._wonder(cluster.name, record.namespace, record, action):
             return "used"
         return "used" if record.act(action) else "duplicate"
+
+    def _heed(self, indicators: Indicators, actor: Chain | PodRecord, action: Action) -> bool:
+        """Whether an action matches an indicator; the first that matches each is kept, whatever else is given up.
+
+        What was found by its process id alone stays among the actions: it may turn out to have been another's.
+        """
+        found = indicators.of_action(action)
+        if found and action.prefix != BY_PID:
+            actor.listed = first_of_each((*actor.listed, *((one.name, action) for one in found)))
+        return bool(found)
 
     def _wonder(self, cluster: str, namespace: str | None, actor: Chain | PodRecord, action: Action) -> bool:
         """Whether a baseline is to be asked about an action under no row; the first of its habit is kept for that."""

@@ -101,7 +101,7 @@ class Evidence(msgspec.Struct, frozen=True):
 class BehaviourShown(msgspec.Struct, frozen=True):
     """One thing the container did."""
 
-    kind: Literal["exec", "egress", "drift", "session", "policy"]
+    kind: Literal["exec", "egress", "drift", "session", "policy", "image"]
     strength: Literal["strong", "weak"]
     what: str
     time: str

@@ -9,11 +9,14 @@ from tidewaiter.alert import CreatedBy, Evidence, PulledBy, Workload, format_tim
 from tidewaiter.attribution import Directory, node_name
 from tidewaiter.baseline import Baseline
 from tidewaiter.behaviour import is_declared
-from tidewaiter.chain import Action, Chain, Session
+from tidewaiter.chain import BY_PID, Action, Chain, Session
 from tidewaiter.cluster import ClusterState
+from tidewaiter.digest import Digest
 from tidewaiter.event import PodContainer, User
+from tidewaiter.hits import Hit, digests_of, hits_of
 from tidewaiter.identity import Declared, IdentityGraph
 from tidewaiter.image_contents import ImageContents
+from tidewaiter.indicators import Indicators
 from tidewaiter.objects import PodRecord, WorkloadRecord
 from tidewaiter.policy import Subject, TrustPolicy
 from tidewaiter.resolve import Provenance, provenance
@@ -66,6 +69,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     """The same, known by the pod only."""
     usual: Usual | None = None
     """What is usual for it; None: no baseline knows."""
+    hits: tuple[Hit, ...] = ()
+    """The listed indicators that it met."""
 
     def subject(self) -> Subject:
         """The case as the scopes of a policy see it."""
@@ -100,6 +105,7 @@ def gather(
     policy: TrustPolicy,
     baseline: Baseline | None = None,
     known: Provenance | None = None,
+    indicators: Indicators | None = None,
 ) -> Case:
     """The case of one chain (one incarnation of it). `known`: its provenance, where it was asked for just now."""
     cluster = directory.states[chain.cluster]
@@ -140,7 +146,28 @@ def gather(
         evidence=(*_evidence(chain, pods, owners, found, sessions.values()), *_held(contents)),
         unwatched=_unwatched(chain, cluster, policy),
     )
+    if indicators is not None:
+        beside = graph.digests.get(found.image.config_digest or "", ())
+        case = msgspec.structs.replace(case, hits=_hits(case, pods, beside, directory, policy, indicators))
     return case if baseline is None else _compared(case, pods, directory, policy, baseline)
+
+
+def _hits(
+    case: Case,
+    pods: list[PodRecord],
+    digests: Iterable[Digest],
+    directory: Directory,
+    policy: TrustPolicy,
+    indicators: Indicators,
+) -> tuple[Hit, ...]:
+    """`digests`: those that anybody set beside the image's config, proven or not."""
+    chain, skew_ns = case.chain, policy.clock_skew_ns
+    kept = (action for _, action in chain.listed if _is_its_own(action, chain, directory))
+    own = [a for a in (*case.actions, *kept) if a.prefix != BY_PID or chain.was_open(a.time_ns, skew_ns)]
+    shared = (*case.pod_actions, *(action for pod in pods for _, action in pod.listed))
+    theirs = [action for action in shared if chain.was_open(action.time_ns, skew_ns)]
+    image = (*digests_of(chain, case.provenance, case.contents), *digests)
+    return hits_of(chain, case.provenance, image, own, theirs, indicators)
 
 
 def _compared(case: Case, pods: list[PodRecord], directory: Directory, policy: TrustPolicy, baseline: Baseline) -> Case:

@@ -12,7 +12,7 @@ from typing import Literal
 import msgspec
 
 from tidewaiter import lineage, tally
-from tidewaiter.ends import earliest, firsts, insert, left_out, put
+from tidewaiter.ends import earliest, first_of_each, firsts, insert, left_out, put
 from tidewaiter.event import ContainerEvent, ImageClaim, Pod, User, Where
 from tidewaiter.hours import united
 from tidewaiter.shared import bounded_image, shared_text, shared_user
@@ -115,9 +115,7 @@ def attached(sessions: tuple[Session, ...], new: Session, room: int = 1) -> tupl
     """(the sessions with one more, whether it was new). Of several records of one session the earliest stays.
 
     Docker tells of a health check as of a session: of what nobody is named for few stay of one command, so that it
-    drives out no other.
-
-    `room`: for how many containers there must be place.
+    drives out no other. `room`: for how many containers there must be place.
     """
     told = [known for known in sessions if known.order == new.order]
     best = min((*told, new), key=lambda session: session.rank)
@@ -130,10 +128,7 @@ def attached(sessions: tuple[Session, ...], new: Session, room: int = 1) -> tupl
 
 
 def acted(actions: tuple[Action, ...], new: Action, room: int = 1) -> tuple[tuple[Action, ...], bool, list[Action]]:
-    """(the actions with one more, whether it was there already, those that were given up for it).
-
-    `room`: for how many containers there must be place.
-    """
+    """(the actions with one more, whether it was there already, those that were given up for it); `room` as above."""
     grown, is_known = put(actions, new)
     if is_known or len(grown) <= 2 * _SAME_KEPT * room:
         return grown, is_known, []
@@ -200,6 +195,8 @@ class Chain(msgspec.Struct):
     """Runs of files that its image may not hold (`strangers.py`); bounded."""
     unfamiliar: tuple[tuple[str, bool, Action], ...] = ()
     """What a baseline is to be asked about (`unfamiliar.py`); bounded."""
+    listed: tuple[tuple[str, Action], ...] = ()
+    """What matches an indicator (`indicators.py`): its name, and the first that does; bounded."""
     sessions: tuple[Session, ...] = ()
     lineage: bytes = b""
     """Which process started which (`lineage.py`), of processes that are no actions, to follow a session's processes
@@ -351,6 +348,7 @@ class Chain(msgspec.Struct):
         for stranger in other.strangers:
             self.estrange(stranger)
         self.unfamiliar = firsts((*self.unfamiliar, *other.unfamiliar))
+        self.listed = first_of_each((*self.listed, *other.listed))
         for claim in other.claims:
             self.claim(claim.source, claim.image, claim.time_ns)
         for session in other.sessions:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, Protocol, TypeVar
 
 UNUSUAL_KEPT, USUAL_KEPT = 32, 8
+_NAMED_KEPT = 32
 
 
 class _Dated(Protocol):
@@ -71,6 +72,14 @@ def firsts(known: Iterable[tuple[str, bool, _Kept]]) -> tuple[tuple[str, bool, _
         if room[entry[1]] >= 0:
             kept.append(entry)
     return tuple(kept)
+
+
+def first_of_each(known: Iterable[tuple[str, _Kept]]) -> tuple[tuple[str, _Kept], ...]:
+    """Of (name, item): the first item of each name, and of these the 32 earliest."""
+    first: dict[str, tuple[str, _Kept]] = {}
+    for entry in sorted(known, key=lambda one: (one[1].order, one[1].stream, one[1].offset, one[0])):
+        first.setdefault(entry[0], entry)
+    return tuple(first.values())[:_NAMED_KEPT]
 
 
 def left_out(kinds: Sequence[Hashable], first: int, last: int, alike: int) -> list[int]:

@@ -20,6 +20,7 @@ from tidewaiter.correlate import Correlator, masked_facts
 from tidewaiter.event import Event, ImageFacts, Tick
 from tidewaiter.identity import EVERYWHERE
 from tidewaiter.incident import SMALLEST, Gathering, part_of
+from tidewaiter.indicators import Indicators
 from tidewaiter.judge import Analytic, Judgement, alert_id, incident_key, to_alert, to_container
 from tidewaiter.learn import Learning
 from tidewaiter.ledger import weightiest
@@ -45,6 +46,7 @@ class Engine:
         analytic: Analytic,
         *,
         baseline: Baseline | None = None,
+        indicators: Indicators | None = None,
         state: State | None = None,
         keep_arguments: bool = False,
         live: bool = False,
@@ -56,6 +58,8 @@ class Engine:
         self.analytic = analytic
         self.baseline = baseline
         """What is usual; it is asked, never kept: no part of the state."""
+        self.indicators = indicators if policy.behaviours.indicator != "none" else None
+        """What is looked for; asked, never kept, like the baseline."""
         self.state = state or State()
         self.ledger = self.state.ledger
         self.live = live
@@ -75,6 +79,7 @@ class Engine:
             self.state.graph,
             policy,
             unfamiliar=Unfamiliar(baseline, policy) if baseline is not None else None,
+            indicators=self.indicators,
             keep_arguments=keep_arguments,
             settles=self._settles,
             on_resolved=self._resolved,
@@ -95,7 +100,10 @@ class Engine:
         self._revisions: Revisions | None = None
         if live:
             given, incidents, graph = self.state.given, self.state.incidents, self.state.graph
-            self._revisions = Revisions(given, incidents, self.directory, graph, policy, analytic, self._judge)
+            self._revisions = Revisions(
+                *(given, incidents, self.directory, graph, policy, analytic, self._judge),
+                judges_idle=self.indicators is not None,
+            )
             self.directory.on_evicted = self._revisions.forget
 
     # ------------------------------------------------------------------------------------------ in
@@ -160,6 +168,8 @@ class Engine:
         age_ns = now_ns - (chain.first_seen_ns if chain.first_seen_ns is not None else now_ns)
         if (
             self.live
+            # Trusted content, too, may meet what is looked for.
+            or self.indicators is not None
             or self.learning is not None
             or age_ns < 2 * self.policy.lateness_ns
             or now_ns - chain.checked_ns < _RECHECK_NS
@@ -299,7 +309,7 @@ class Engine:
         return case, self.analytic.judge(case, self.policy)
 
     def _gather(self, chain: Chain, known: Provenance | None = None) -> Case:
-        return gather(chain, self.directory, self.state.graph, self.policy, self.baseline, known)
+        return gather(chain, self.directory, self.state.graph, self.policy, self.baseline, known, self.indicators)
 
     # ------------------------------------------------------------------------------------------ snapshot
 

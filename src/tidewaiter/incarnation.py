@@ -75,6 +75,7 @@ def _part(chain: Chain, number: int, since_ns: int, until_ns: int) -> Chain:
         actions=actions,
         strangers=tuple(a for a in chain.strangers if since_ns <= a.time_ns < until_ns),
         unfamiliar=tuple(entry for entry in chain.unfamiliar if since_ns <= entry[2].time_ns < until_ns),
+        listed=tuple(entry for entry in chain.listed if since_ns <= entry[1].time_ns < until_ns),
         habits=parted(chain.habits, since_ns, until_ns),
         sessions=tuple(s for s in chain.sessions if since_ns <= s.time_ns < until_ns),
         claims=tuple(c for c in chain.claims if c.time_ns == 0 or since_ns <= c.time_ns < until_ns),

@@ -78,6 +78,8 @@ class PodRecord(msgspec.Struct):
     """Flows that are known by pod only, bounded as those of a container."""
     unfamiliar: tuple[tuple[str, bool, Action], ...] = ()
     """Of these flows, what a baseline is to be asked about (`unfamiliar.py`); bounded."""
+    listed: tuple[tuple[str, Action], ...] = ()
+    """Of these flows, what matches an indicator, as with a chain."""
     given_up: dict[str, bytes] | None = None
     """Source -> tally of the flows that were given up."""
     habits: dict[str, bytes] | None = None

@@ -102,6 +102,7 @@ def _shared(siblings: list[Chain], told_by_pod: list[Chain]) -> Iterable[Chain]:
                 actions=tuple(a for a in told.actions if since_ns <= a.time_ns < until_ns),
                 strangers=tuple(a for a in told.strangers if since_ns <= a.time_ns < until_ns),
                 unfamiliar=tuple(entry for entry in told.unfamiliar if since_ns <= entry[2].time_ns < until_ns),
+                listed=tuple(entry for entry in told.listed if since_ns <= entry[1].time_ns < until_ns),
                 habits=parted(told.habits, since_ns, until_ns),
                 sessions=tuple(s for s in told.sessions if since_ns <= s.time_ns < until_ns),
                 first_seen_ns=None,

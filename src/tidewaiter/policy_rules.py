@@ -50,6 +50,8 @@ class Behaviours(msgspec.Struct, frozen=True, kw_only=True):
     """A named human attached to the container."""
     policy_broken: Strength = "weak"
     """A scope's `require` or `forbid` was broken."""
+    indicator: Strength = "strong"
+    """The image, a program or a destination is one that `--indicators` lists; without them it never counts."""
 
 
 class BaselineRules(msgspec.Struct, frozen=True, kw_only=True):

@@ -80,6 +80,8 @@ class Revisions:
         policy: TrustPolicy,
         analytic: Analytic,
         judge: Callable[[Chain], tuple[Case, Judgement]],
+        *,
+        judges_idle: bool = False,
     ) -> None:
         self._given = given
         self._directory = directory
@@ -99,8 +101,8 @@ class Revisions:
         """Unit of whose image nothing is known, and for how many ticks that has been waited for."""
         self._told: set[int] = set()
         """What was told of digests before, so that only the first telling concerns other nodes."""
-        self._is_all = any(scope.require or scope.forbid for scope in policy.scopes)
-        """Whether the policy may be broken by a container that does nothing."""
+        self._is_all = judges_idle or any(scope.require or scope.forbid for scope in policy.scopes)
+        """Whether a container that does nothing may come to something: by a policy that is broken, or by its image."""
         for alert, known in given.items():
             self._ids.setdefault(known.unit, {})[alert] = None
             if not known.is_withdrawn:
@@ -307,7 +309,7 @@ class Revisions:
         return sorted(given, key=lambda alert: (alert.time, alert.id))
 
     def _matters(self, unit: Unit) -> bool:
-        """Whether a unit can come to anything: analytics judge by what was done, or by a policy that is broken."""
+        """Whether a unit can come to anything: analytics judge by what was done, mostly."""
         if self._is_all or unit in self._ids:
             return True
         chains = self._concerns.chains(unit)

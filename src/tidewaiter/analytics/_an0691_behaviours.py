@@ -13,6 +13,7 @@ from tidewaiter.behaviour import describe, egress_row, exec_row, is_declared, pr
 from tidewaiter.case import Case
 from tidewaiter.chain import BY_PID, Action, Session
 from tidewaiter.digest import Digest
+from tidewaiter.hits import Hit
 from tidewaiter.image_contents import can_be_told
 from tidewaiter.lineage import pairs
 from tidewaiter.objects import is_human
@@ -37,6 +38,14 @@ class Weighed(msgspec.Struct, frozen=True):
     """It counts for nothing: it is usual."""
     is_raised: bool = False
     """It is strong only because a mature baseline has not seen it."""
+    hit: Hit | None = None
+    """The listed indicator that was met."""
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether a malicious indicator was met: no window and no trust explains that."""
+        is_malicious = self.hit is not None and self.hit.listed.disposition == "malicious"
+        return is_malicious and self.shown.strength == "strong"
 
 
 def behaviours_of(case: Case, policy: TrustPolicy) -> list[Weighed]:
@@ -61,10 +70,26 @@ def behaviours_of(case: Case, policy: TrustPolicy) -> list[Weighed]:
     for action in case.pod_unfamiliar:
         if case.chain.was_open(action.time_ns, policy.clock_skew_ns):
             found += _weigh(case, policy, action, "pod", in_session)
+    found += [one for hit in case.hits for one in _weigh_hit(case, policy, hit)]
     for number, session in enumerate(case.sessions):
         # The kernel tells of a process by itself, and better than the runtime that began it.
         found += _weigh_session(case, policy, session) if number not in asked else []
     return found
+
+
+def _weigh_hit(case: Case, policy: TrustPolicy, hit: Hit) -> list[Weighed]:
+    """A listed indicator that was met: the row `indicator`, weaker where the match says little."""
+    action = hit.action
+    kind = "image" if action is None else "exec" if action.kind == "exec" else "egress"
+    time_ns = _begun_ns(case) if action is None else action.time_ns
+    attribution = "pod" if hit.is_pods else "container"
+    weighed = _weighed(case, policy, "indicator", kind, hit.what, time_ns, attribution, action)
+    # Whoever scans the internet is on many lists, and knocks at every door: an answer is no connection out.
+    is_doubtful = action is not None and action.kind == "egress" and not action.is_initiator_proven
+    if hit.listed.is_weak() or is_doubtful:
+        weak = [msgspec.structs.replace(one.shown, strength="weak") for one in weighed]
+        weighed = [msgspec.structs.replace(one, shown=shown) for one, shown in zip(weighed, weak, strict=True)]
+    return [msgspec.structs.replace(one, hit=hit) for one in weighed]
 
 
 def _asked(case: Case, skew_ns: int) -> dict[int, int]:
@@ -163,6 +188,11 @@ def _weighed(
     return [Weighed(shown, time_ns, evidence, place, beside.is_expected, beside.is_raised)]
 
 
+def _begun_ns(case: Case) -> int:
+    """Since when there is the container: the time of what is true of it from the first."""
+    return next(iter(case.chain.creates_ns or case.chain.starts_ns), case.asked_ns or case.chain.first_seen_ns or 0)
+
+
 def _place(case: Case, time_ns: int, is_its_own: bool, policy: TrustPolicy) -> str:
     """Rule 4: where a behaviour lies to the window of what opened it."""
     chain = case.chain
@@ -247,7 +277,7 @@ def broken_policy(case: Case, effects: Effects, policy: TrustPolicy) -> list[Wei
         "always_pull": spec is not None and spec.image_pull_policy == "Always",
     }
     found += [f"scope {scope} forbids {thing}" for thing, scope in effects.forbid if broken[thing]]
-    at_ns = next(iter(case.chain.creates_ns or case.chain.starts_ns), case.asked_ns or case.chain.first_seen_ns or 0)
+    at_ns = _begun_ns(case)
     return [
         b for what in found for b in _weighed(case, policy, "policy_broken", "policy", what, at_ns, "container", None)
     ]

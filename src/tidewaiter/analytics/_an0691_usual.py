@@ -26,7 +26,7 @@ UNSEEN_ROWS = frozenset({"internal_egress", "unseen_program"})
 """Rows that there are only where a baseline has not seen something."""
 _RAISED_ROWS = UNSEEN_ROWS | {"declared_binary"}
 """Rows that are weak because they are common. Others are weak for doubt about who did it, which no baseline lifts."""
-_UNASKED_ROWS = frozenset({"interactive_session", "policy_broken"})
+_UNASKED_ROWS = frozenset({"interactive_session", "policy_broken", "indicator"})
 _INHERITED: dict[Level, str] = {
     "predecessor": "other content of the workload",
     "fleet": "the same content elsewhere",

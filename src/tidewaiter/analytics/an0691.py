@@ -6,7 +6,7 @@ and the settings; the rules, numbered in the code as in docs/analytics/an0691.md
 
 from posixpath import basename
 
-from tidewaiter.alert import Confidence, Severity
+from tidewaiter.alert import Confidence, Evidence, Severity
 from tidewaiter.analytics._an0691_behaviours import Weighed, behaviours_of, broken_policy
 from tidewaiter.analytics._an0691_usual import usual_reasons
 from tidewaiter.case import Case
@@ -41,6 +41,8 @@ def judge(case: Case, policy: TrustPolicy) -> Judgement:
     behaviours = behaviours_of(case, policy)
     if trust.state == "trusted" and case.usual is not None and case.usual.is_new_content:
         return _judge_new_content(case, policy, _in_order(behaviours))
+    if trust.state == "trusted" and any(b.hit is not None and b.shown.strength == "strong" for b in behaviours):
+        return _judge_listed(case, policy, _in_order(behaviours))
     if trust.state == "trusted":
         return _judge_trusted(case, policy, behaviours)
     effects = policy.effects_for(case.subject())
@@ -66,6 +68,16 @@ def _judge_trusted(case: Case, policy: TrustPolicy, behaviours: list[Weighed]) -
         title = f"Trusted reference {_image(case)}, its content not known, {_did_most(strong)}"
     reasons = (f"trust: trusted by rule {trust.rule}", why, *_why(strong))
     return _judgement(case, "suspicious", strong, reasons, title, policy)
+
+
+def _judge_listed(case: Case, policy: TrustPolicy, weighed: list[Weighed]) -> Judgement:
+    """Rule 9: trusted content that meets a listed indicator is not quiet, and no scope makes it so."""
+    hits = [b for b in weighed if b.hit is not None]
+    certain = [b for b in hits if b.is_certain]
+    decisive = certain or [b for b in hits if b.shown.strength == "strong"]
+    reasons = (f"trust: trusted by rule {case.provenance.trust.rule}", *_why(hits))
+    title = f"Trusted image {_image(case)} {_did_most(decisive)}"
+    return _judgement(case, "alert" if certain else "suspicious", hits, reasons, title, policy, decisive[0])
 
 
 def _judge_new_content(case: Case, policy: TrustPolicy, weighed: list[Weighed]) -> Judgement:
@@ -98,9 +110,11 @@ def _judge_unvouched(
         return Judgement(verdict="quiet", reasons=(*reasons, nothing))
     verdict, decisive, why = _by_window(case, policy, kept)
     reasons += why
-    if not is_broken and effects.quiet is not None:
+    # What a malicious indicator was met by is nobody's routine, nor is what breaks the policy itself.
+    is_beyond = is_broken or any(b.is_certain for b in kept)
+    if not is_beyond and effects.quiet is not None:
         return Judgement(verdict="silenced", reasons=(*reasons, f"silenced by scope {effects.quiet}"))
-    if not is_broken and effects.ceiling is not None and effects.ceiling[0] == "suspicious" and verdict == "alert":
+    if not is_beyond and effects.ceiling is not None and effects.ceiling[0] == "suspicious" and verdict == "alert":
         verdict = "suspicious"
         reasons.append(f"capped by scope {effects.ceiling[1]}")
     noun = {"untrusted": "Untrusted image", "unknown": "Image of unknown origin"}[trust.state]
@@ -125,19 +139,20 @@ def _by_window(case: Case, policy: TrustPolicy, kept: list[Weighed]) -> tuple[st
     strong = [b for b in kept if b.shown.strength == "strong"]
     inside = [b for b in strong if b.place == "inside"]
     observed = bool(case.chain.creates_ns or case.chain.starts_ns or case.asked_ns)
-    verdict = "alert" if inside and observed else "suspicious"
+    certain = [b for b in strong if b.is_certain]
+    verdict = "alert" if certain or (inside and observed) else "suspicious"
     reasons = _why(kept)
-    if strong and not inside:
+    if strong and not inside and not certain:
         if all(b.place == "early" for b in strong):
             reasons.append("early: the strong behaviour came before any start that was seen")
         else:
             reasons.append(f"late: the strong behaviour came outside the window of {policy.time_window_ns // 10**9} s")
-    if inside and not observed:
+    if inside and not observed and not certain:
         reasons.append("neither create nor start was observed: the container may have been infected later")
-    if verdict == "alert" and case.debugger is not None and policy.debug_containers == "suspicious":
+    if verdict == "alert" and not certain and case.debugger is not None and policy.debug_containers == "suspicious":
         verdict = "suspicious"
         reasons.append(f"capped: ephemeral debug container added by {case.debugger.name}")
-    return verdict, inside or strong or kept, reasons
+    return verdict, [b for b in strong if b.place == "inside" or b.is_certain] or strong or kept, reasons
 
 
 def _judgement(
@@ -169,25 +184,32 @@ def _judgement(
         title=title,
         time_ns=(decisive or kept[0]).time_ns,
         behaviours=tuple(b.shown for b in kept),
-        evidence=tuple(b.evidence for b in kept if b.evidence.source)[:_EVIDENCE_SHOWN],
+        evidence=_evidence(kept),
         omitted=case.chain.actions_omitted + case.pod_actions_omitted,
         reasons=tuple(dict.fromkeys(told)),
         missing=_missing(case, policy),
     )
 
 
+def _evidence(kept: list[Weighed]) -> tuple[Evidence, ...]:
+    """The records that are shown: what met a listed indicator before all else, in their order."""
+    told = sorted((at for at, b in enumerate(kept) if b.evidence.source), key=lambda at: (kept[at].hit is None, at))
+    return tuple(kept[at].evidence for at in sorted(told[:_EVIDENCE_SHOWN]))
+
+
 # ------------------------------------------------------------------------------------------------ words
 
 
 def _why(kept: list[Weighed]) -> list[str]:
-    ordered = sorted(kept, key=lambda b: (_STRENGTHS[b.shown.strength], b.time_ns))
+    ordered = sorted(kept, key=lambda b: (_STRENGTHS[b.shown.strength], b.hit is None, b.time_ns))
     return list(dict.fromkeys(map(_row, ordered)))[:8]
 
 
 def _row(behaviour: Weighed) -> str:
     shown = behaviour.shown
     known = f", known: {shown.known}" if shown.known is not None else ""
-    return f"{shown.reason}: {shown.what} ({shown.strength}{known})"
+    listed = f", listed as {behaviour.hit.listed.told()}" if behaviour.hit is not None else ""
+    return f"{shown.reason}: {shown.what}{listed} ({shown.strength}{known})"
 
 
 def _image(case: Case) -> str:
@@ -203,7 +225,7 @@ def _image(case: Case) -> str:
 def _did_most(behaviours: list[Weighed]) -> str:
     """The most telling things that were done: a program that is more than a shell, and where it connected."""
     told: list[str] = []
-    for kinds in (("drift", "exec"), ("egress",), ("session", "policy")):
+    for kinds in (("image",), ("drift", "exec"), ("egress",), ("session", "policy")):
         alike = [b for b in behaviours if b.shown.kind in kinds]
         alike.sort(key=lambda b: (b.shown.kind != kinds[0], _is_plain_shell(b), b.time_ns))
         told += [_did(b) for b in alike[:1]] if kinds[0] not in ("session",) or not told else []
@@ -222,6 +244,7 @@ def _did(behaviour: Weighed) -> str:
         "egress": "connected to",
         "session": "was entered:",
         "policy": "broke the policy:",
+        "image": "is listed:",
     }[behaviour.shown.kind]
     named = f" ({behaviour.shown.name})" if behaviour.shown.name else ""
     return f"{verb} {behaviour.shown.what[:200]}{named}"

@@ -9,14 +9,37 @@ from tidewaiter.cli._faults import UsageFault
 from tidewaiter.cli._progress import Meter
 from tidewaiter.edge.baseline_file import BaselineError, BaselineFile, open_baseline
 from tidewaiter.edge.facts import FactsError, read_facts
+from tidewaiter.edge.indicator_file import IndicatorFileError, read_indicators
 from tidewaiter.engine import Engine
 from tidewaiter.event import ImageFacts
+from tidewaiter.indicators import Indicators
 from tidewaiter.policy_yaml import cut, printable
 from tidewaiter.sources import sources
 
 baseline_option = click.option(
     "--baseline", "baseline_path", metavar="FILE", help="What workloads usually do (`tidewaiter baseline learn`)."
 )
+
+indicators_option = click.option(
+    "--indicators",
+    "indicators_path",
+    metavar="FILE",
+    help="Images, programs and destinations to look for (a briefing of `tidewaiter brief`, or one value a line).",
+)
+
+
+def given_indicators(path: str | None) -> Indicators | None:
+    """The indicators of a file; what of it cannot match is said. Raises `UsageFault`."""
+    if path is None:
+        return None
+    try:
+        file = read_indicators(path)
+    except IndicatorFileError as error:
+        raise UsageFault(str(error)) from error
+    if file.ignored:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(file.ignored.items()))
+        click.echo(f"{printable(path)}: left out, since nothing seen of a container can match it: {kinds}", err=True)
+    return file.indicators
 
 
 def learn_facts(engine: Engine, paths: Sequence[str]) -> None:

@@ -12,6 +12,8 @@ from tidewaiter.cli._faults import UsageFault, open_policy
 from tidewaiter.cli._given import (
     baseline_option,
     check_source,
+    given_indicators,
+    indicators_option,
     learn_facts,
     nothing_to_read,
     open_given,
@@ -28,6 +30,7 @@ from tidewaiter.edge.hunt import Hunt, horizon_ns
 from tidewaiter.edge.paths import expand
 from tidewaiter.edge.reader import ReadOptions
 from tidewaiter.engine import Engine
+from tidewaiter.indicators import Indicators
 from tidewaiter.policy import DEFAULT_POLICY, TrustPolicy
 from tidewaiter.policy_yaml import printable
 from tidewaiter.sinks import sinks
@@ -45,6 +48,7 @@ _FEW_CONTAINERS = 25
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option("--policy", "policy_path", metavar="FILE", help="Trust policy; without one every registry is untrusted.")
 @baseline_option
+@indicators_option
 @click.option(
     "--facts", "facts_paths", multiple=True, metavar="FILE", help="Image facts, or an image (archive, layout) to prove."
 )
@@ -80,6 +84,7 @@ def hunt(
     paths: tuple[str, ...],
     policy_path: str | None,
     baseline_path: str | None,
+    indicators_path: str | None,
     facts_paths: tuple[str, ...],
     cluster: str,
     node: str | None,
@@ -117,7 +122,7 @@ def hunt(
     if not expansion.files:
         raise UsageFault(nothing_to_read(paths, expansion.problems))
     baseline = open_given(baseline_path) if baseline_path is not None else None
-    engine = _engine(policy, baseline, facts_paths, keep_arguments)
+    engine = _engine(policy, baseline, given_indicators(indicators_path), facts_paths, keep_arguments)
     if policy_path is None:
         click.echo(
             "no policy given: every registry counts as untrusted. "
@@ -162,12 +167,17 @@ def hunt(
 
 
 def _engine(
-    policy: TrustPolicy, baseline: BaselineFile | None, facts_paths: tuple[str, ...], keep_arguments: bool
+    policy: TrustPolicy,
+    baseline: BaselineFile | None,
+    indicators: Indicators | None,
+    facts_paths: tuple[str, ...],
+    keep_arguments: bool,
 ) -> Engine:
     engine = Engine(
         policy,
         named(analytics()["AN0691"], lambda sentence: click.echo(sentence, err=True)),
         baseline=baseline,
+        indicators=indicators,
         keep_arguments=keep_arguments,
         horizon_ns=horizon_ns(),
     )

@@ -23,6 +23,8 @@ from tidewaiter.cli._faults import UsageFault, open_policy
 from tidewaiter.cli._given import (
     baseline_option,
     check_source,
+    given_indicators,
+    indicators_option,
     learn_facts,
     open_given,
     silent_sources,
@@ -40,6 +42,7 @@ from tidewaiter.edge.sensor import Wanted
 from tidewaiter.edge.state import StateError, StateFolder, default_state
 from tidewaiter.edge.watch import View, Watch
 from tidewaiter.engine import Engine
+from tidewaiter.indicators import Indicators
 from tidewaiter.policy import DEFAULT_POLICY, TrustPolicy
 from tidewaiter.policy_yaml import printable
 from tidewaiter.snapshot import State
@@ -60,6 +63,7 @@ _SWITCH_S = 0.001
 @click.command()
 @click.option("--policy", "policy_path", metavar="FILE", help="Trust policy; without one every registry is untrusted.")
 @baseline_option
+@indicators_option
 @click.option(
     "--facts", "facts_paths", multiple=True, metavar="FILE", help="Image facts, or an image (archive, layout) to prove."
 )
@@ -103,6 +107,7 @@ _SWITCH_S = 0.001
 def watch(
     policy_path: str | None,
     baseline_path: str | None,
+    indicators_path: str | None,
     facts_paths: tuple[str, ...],
     cluster: str,
     node: str | None,
@@ -155,7 +160,8 @@ def watch(
         baseline = open_given(baseline_path) if baseline_path is not None else None
         if baseline is not None and (stranger := stranger_to(baseline, [cluster])) is not None:
             view.say(stranger)
-        resumed = _resume(folder, recording, _engine_of(policy, baseline, facts_paths, keep_arguments))
+        indicators = given_indicators(indicators_path)
+        resumed = _resume(folder, recording, _engine_of(policy, baseline, indicators, facts_paths, keep_arguments))
         collectors = open_collectors(docker, containerd, podman, sensor, resumed.left_ns)
         if screen is not None:
             screen.look_at(resumed.engine)
@@ -237,7 +243,11 @@ def _open_senders(destinations: Sequence[str], say: Callable[[str], None]) -> "S
 
 
 def _engine_of(
-    policy: TrustPolicy, baseline: Baseline | None, facts_paths: Sequence[str], keep_arguments: bool
+    policy: TrustPolicy,
+    baseline: Baseline | None,
+    indicators: Indicators | None,
+    facts_paths: Sequence[str],
+    keep_arguments: bool,
 ) -> Callable[[State | None], Engine]:
     analytic = named(analytics()["AN0691"], lambda sentence: click.echo(sentence, err=True))
 
@@ -246,6 +256,7 @@ def _engine_of(
             policy,
             analytic,
             baseline=baseline,
+            indicators=indicators,
             state=state,
             keep_arguments=keep_arguments,
             live=True,
