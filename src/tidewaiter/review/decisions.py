@@ -19,6 +19,7 @@ _TITLES = {
     6: "exceptions",
     7: "trusted content",
     8: "confidence and severity",
+    9: "listed indicators",
 }
 _ROWS = {
     "suspicious_binary": (2, "behaviours.suspicious_binary, suspicious_binaries"),
@@ -31,6 +32,7 @@ _ROWS = {
     "interactive_session": (3, "behaviours.interactive_session"),
     "policy_broken": (3, "behaviours.policy_broken, scopes"),
     "internal_egress": (3, "behaviours.internal_egress, internal_cidrs, the baseline"),
+    "indicator": (9, "behaviours.indicator, --indicators"),
     "unseen_program": (3, "behaviours.unseen_program, the baseline"),
 }
 """Judging row -> its rule and what sets it."""

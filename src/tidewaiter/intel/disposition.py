@@ -1,0 +1,390 @@
+"""Turns one mention of a value and everything around it into a disposition with its reason and its weight.
+
+What is known of a value outranks the article only where it cannot be otherwise (a private address, the hash of an empty
+file). Then the words beside the value speak, its column and row, the headings and introductions above it, its sentence,
+the way it is written, and last what the article as a whole is.
+"""
+
+import re
+from collections.abc import Iterator
+
+import msgspec
+
+from tidewaiter.intel import wording
+from tidewaiter.intel.briefing import Disposition
+from tidewaiter.intel.candidate import MAX_HEADING, Candidate, Passage
+from tidewaiter.intel.files import EXECUTABLE, suffix_of
+from tidewaiter.intel.knowledge import FILES, HASHES, Judgement, knowledge_of
+from tidewaiter.intel.names import host_of, is_tenant
+from tidewaiter.intel.setting import Facts, Lines, is_prose
+from tidewaiter.intel.wordlist import word_set
+
+_NETWORK = frozenset({"domain", "url", "ipv4", "ipv6"})
+_REACH = 90
+_MAX_SERIES = 8
+_MAX_CELLS = 16
+_SERIES = re.compile(
+    r"(?<!\S)[\"'`(]?(?=\S{0,99}[./:0-9-])[^\s,;]{4,100}?[\"'`)]?(?:\s?(?:,|;)\s?(?:and |or )?|\s(?:and|or|&|/)\s)\Z"
+)
+_SAMPLE = re.compile(
+    r"\b(?:samples?|binar(?:y|ies)|sha-?(?:1|256|512)|md5|scripts?|dropped|executables?|archives?|files?|"
+    r"hash(?:es)?|variants?|vt|virustotal|detections?)\b",
+    re.I,
+)
+_EXPLOITED = re.compile(
+    r"\b(?:exploit(?:s|ed|ing|ation)?|in the wild|actively|abus(?:ed|ing)|weaponi[sz]ed|zero-day|0-day|leverag\w+|"
+    r"attack\w*)\b",
+    re.I,
+)
+_CHECKSUM = re.compile(
+    r"\b(?:checksums?|verify|verif(?:y|ies) (?:the|your) (?:download|release)|release|official|download page|"
+    r"integrity|tarball)\b",
+    re.I,
+)
+_ARTICLE_PATH = re.compile(
+    r"/(?:blogs?|news|research|wiki|docs?|documentation|articles?|posts?|en-us|security-advisor(?:y|ies)|"
+    r"advisories|reports?|resources|threat-?\w*|20[0-3][0-9]/[01]?[0-9]|publications?|guide|"
+    r"security|learn|library|insights|analysis|press|labs|issues|pull|whitepapers?|cve-\d|techniques|software|"
+    r"groups)(?:/|\Z)|\.(?:pdf|html?)\Z",
+    re.I,
+)
+_LISTS = re.compile(r"\b(?:iocs?|indicators?)\b", re.I)
+_VICTIM_COLUMN = re.compile(r"\b(?:victims?|targets?|targeted)\b", re.I)
+_BENIGN_COLUMN = re.compile(
+    r"\b(?:legitimate|imitated|imitates|impersonat\w+|mimic\w*|typosquat(?:s|ted|ting)? (?:of|target)|spoofed|"
+    r"masquerad\w+|original|real)\b",
+    re.I,
+)
+_CONTEXT_COLUMN = re.compile(
+    r"\b(?:references?|source|links?|reports?|vendor|read more|analysis|technique|mitre|version)\b", re.I
+)
+_PERSISTS = re.compile(
+    r"\b(?:run|runonce|services|winlogon|image file execution|startup|policies|shell|appinit|userinit)\b", re.I
+)
+_FETCHES = re.compile(
+    r"\b(?:curl|wget|nc|ncat|netcat|fetch|bitsadmin|certutil|iwr|irm|invoke-webrequest|downloadstring|"
+    r"downloadfile|urlopen|socat|xmrig|telnet|tftp|ftpget)\b|/dev/tcp|stratum\+|stratum1",
+    re.I,
+)
+_RUNS = re.compile(
+    r"\|\s{0,2}(?:sudo )?(?:ba|z|da|a|k)?sh\b|\biex\b|downloadstring|downloadfile|invoke-expression|-outfile|"
+    r"chmod|\bwget -q|base64 -d|\|\s{0,2}python",
+    re.I,
+)
+_DROP_PATH = re.compile(
+    r"\A(?:/tmp/|/var/tmp/|/dev/shm/|/usr/bin/\.|/\.|/etc/cron|/etc/systemd|/etc/init\.d|/root/\.|(?:~|"
+    r"/users/[^/]{1,40})?/library/launch|%[a-z]{3,24}%|.*/\.[a-z]|%appdata%|%temp%|%programdata%|"
+    r"c:\\users\\public|c:\\programdata|\$env:)",
+    re.I,
+)
+
+
+_BROUGHT = EXECUTABLE | word_set(
+    "zip rar 7z gz tgz doc docx docm xls xlsx xlsm xlsb ppt pptx pptm rtf pdf html htm url"
+)
+"""What the names of files end in that attackers bring along."""
+
+
+_OFFERED = re.compile(r"\bchecksums?\b.{0,80}\b(?:verify|check|compare)\b|\bverify (?:the|your) download", re.I)
+"""A place that gives checksums means well."""
+
+
+class Mention(msgspec.Struct, frozen=True):
+    """One candidate and what stands around it."""
+
+    candidate: Candidate
+    passage: Passage
+    facts: Facts
+    sentence: str
+    labels: tuple[str, ...]
+    """Introductions, innermost first."""
+    column: str
+    before: str
+    """Of its own sentence."""
+    after: str
+    defanged: bool
+
+
+def mention_of(candidate: Candidate, passage: Passage, lines: Lines, facts: Facts) -> Mention:
+    """A candidate with its surroundings."""
+    begin, finish = lines.sentence(candidate.start, candidate.end)
+    text = passage.text
+    return Mention(
+        candidate,
+        passage,
+        facts,
+        text[begin:finish].strip(),
+        lines.labels(candidate.start),
+        passage.cell(candidate.start)[0] if candidate.end else "",
+        _without_series(text[max(begin, candidate.start - 2 * _REACH) : candidate.start])[-_REACH:],
+        text[candidate.end : min(finish, candidate.end + _REACH)],
+        passage.plain.is_defanged(candidate.start, candidate.end),
+    )
+
+
+def _without_series(before: str) -> str:
+    """The words before a series of values: what they say of the first value they say of all."""
+    for _ in range(_MAX_SERIES):
+        found = _SERIES.search(before)
+        if found is None:
+            break
+        before = before[: found.start()]
+    return before
+
+
+def judge(mention: Mention) -> Judgement:
+    """The disposition that this mention speaks for."""
+    each = mention.candidate
+    if each.doubt is not None:
+        return Judgement("context", 30, each.doubt)
+    known = knowledge_of(each, mention.facts, mention.defanged)
+    if known is not None and known.weight >= 90:
+        return known
+    told = _told(mention)
+    if told is not None and (known is None or told.weight >= known.weight):
+        return told
+    return known or _left(mention)
+
+
+def _told(mention: Mention) -> Judgement | None:
+    """What the article's own words say, the nearest first."""
+    each, facts = mention.candidate, mention.facts
+    if each.type == "cve":
+        return _of_cve(mention)
+    reasons = [
+        _by_column(mention),
+        _by_words_beside(mention),
+        _by_heading(mention),
+        _by_sentence(mention),
+        _by_command(mention),
+        _by_writing(mention),
+    ]
+    found = [reason for reason in reasons if reason is not None]
+    best = max(found, key=lambda judgement: judgement.weight, default=None)
+    if best is None or each.type not in FILES or best.disposition not in ("malicious", "suspicious"):
+        return best
+    return best if best.weight >= 70 or _is_telling_file(each.value, facts) else None
+
+
+def _is_telling_file(value: str, facts: Facts) -> bool:
+    return facts.threat and (suffix_of(value) in _BROUGHT or _DROP_PATH.match(value) is not None)
+
+
+def _of_cve(mention: Mention) -> Judgement:
+    if _EXPLOITED.search(mention.sentence) and mention.facts.threat and not wording.is_cited(mention.sentence):
+        return Judgement("suspicious", 60, "a vulnerability that the article says is exploited")
+    return Judgement("unknown", 20, "a vulnerability that the article names")
+
+
+def _by_column(mention: Mention) -> Judgement | None:
+    block = mention.passage.block
+    if block.kind != "table" or not mention.candidate.end:
+        return None
+    name = mention.column
+    if _VICTIM_COLUMN.search(name):
+        return Judgement("victim", 84, f"in the column {name!r}")
+    if _BENIGN_COLUMN.search(name):
+        return Judgement("benign", 84, f"in the column {name!r}")
+    if _CONTEXT_COLUMN.search(name) and mention.candidate.type in ("url", "domain", "cve") and not mention.defanged:
+        return Judgement("context", 84, f"in the column {name!r}")
+    row = mention.passage.text[:600]
+    cell = mention.passage.cell(mention.candidate.start)[1]
+    words = row.replace(cell, " ", 1) if cell else row
+    if re.search(
+        r"\b(?:legitimate|benign|clean|not malicious|harmless|false positive|known[- ]good|unmodified|official)\b",
+        words,
+        re.I,
+    ) and not re.search(r"\b(?:impersonat|mimic|fake|typosquat|masquerad|abus|imitat|trojani)", words, re.I):
+        return Judgement("benign", 83, "its row calls it legitimate")
+    if re.search(r"\b(?:compromised (?:\w+ )?(?:site|website|server|host)|victim|hacked (?:\w+ )?site)\b", words, re.I):
+        return Judgement("victim", 82, "its row calls it a victim's")
+    if not mention.facts.threat:
+        return None
+    if any(
+        re.search(r"\b(?:iocs?|indicators?|malicious|c2|observable)\b", column, re.I)
+        for column in mention.passage.columns
+    ):
+        return Judgement("malicious", 80, "in a table of indicators")
+    if wording.HOSTILE.search(words):
+        return Judgement("malicious", 74, f"its row says {_shown(wording.HOSTILE, words)}")
+    named = any(
+        wording.names_a_kind(text.replace("_", " ").replace(":", " "))
+        for text in block.cells[:_MAX_CELLS]
+        if 1 < len(text) < 24
+    )
+    if named and _innermost(mention) not in ("context", "benign"):
+        return Judgement("malicious", 65, "in a table that names its kind, in an article about an attack")
+    if wording.names_a_kind(name) and name and _innermost(mention) not in ("context", "benign"):
+        return Judgement("malicious", 66, f"in the column {name!r} of an article about an attack")
+    return None
+
+
+def _shown(pattern: re.Pattern[str], text: str) -> str:
+    found = pattern.search(text)
+    return repr(found[0]) if found else "so"
+
+
+def _above(mention: Mention) -> Iterator[str]:
+    """The headings above a mention, innermost first."""
+    return reversed(mention.passage.headings)
+
+
+def _innermost(mention: Mention) -> str | None:
+    for text in _above(mention):
+        found = wording.of_heading(text)
+        if found is not None:
+            return found[0]
+    return None
+
+
+def _by_words_beside(mention: Mention) -> Judgement | None:
+    if not mention.candidate.end:
+        return None
+    each = mention.candidate
+    found = wording.beside(mention.before, mention.after)
+    if found is None:
+        return None
+    stance, words = found
+    words = " ".join(words.split()).strip(" ,:;-\"'`([")
+    if stance == "victim":
+        return (
+            None
+            if each.type in HASHES or each.type in FILES
+            else Judgement("victim", 86, f"the article writes {words!r}")
+        )
+    if stance == "benign":
+        return Judgement("benign", 85, f"the article writes {words!r}")
+    if not (mention.facts.threat or mention.defanged):
+        return None
+    return Judgement("malicious", 70, f"the article writes {words!r}")
+
+
+def _by_heading(mention: Mention) -> Judgement | None:
+    block = mention.passage.block
+    listed = block.kind in ("list", "table", "code") or (
+        not wording.HOSTILE.search(mention.sentence) and len(mention.sentence) < 160
+    )
+    for label in mention.labels if listed else ():
+        found = wording.of_introduction(label, mention.facts.threat)
+        if found is not None:
+            return _under(mention, found, label, "after")
+        if mention.facts.threat and wording.names_a_kind(label):
+            return Judgement("malicious", 64, f"listed after {label!r} in an article about an attack")
+    for heading in _above(mention):
+        if heading == mention.facts.title[:MAX_HEADING] and not _LISTS.search(heading):
+            continue
+        found = wording.of_heading(heading)
+        if found is not None:
+            return _under(mention, found, heading, "under")
+        if mention.facts.threat and wording.names_a_kind(heading):
+            return Judgement("malicious", 64, f"under the heading {heading!r} in an article about an attack")
+    return None
+
+
+def _under(mention: Mention, found: tuple[wording.Stance, bool], words: str, where: str) -> Judgement | None:
+    stance, outright = found
+    reason = f"{where} {'the heading ' if where == 'under' else ''}{words[:120]!r}"
+    if stance == "context":
+        return (
+            None
+            if mention.defanged or (not outright and mention.candidate.type in HASHES)
+            else Judgement("context", 68 if outright else 42, reason)
+        )
+    if stance in ("victim", "benign"):
+        return Judgement(stance, 76, reason)
+    if not outright or (
+        mention.candidate.type in ("url", "domain")
+        and not mention.defanged
+        and is_prose(mention.sentence)
+        and where == "under"
+    ):
+        return None
+    if not (mention.facts.threat or mention.defanged):
+        return None
+    return Judgement("suspicious" if stance == "suspicious" else "malicious", 76, reason)
+
+
+def _by_sentence(mention: Mention) -> Judgement | None:
+    each, facts = mention.candidate, mention.facts
+    value = mention.passage.text[each.start : each.end]
+    found = wording.of_sentence(mention.sentence.replace(value, " … ") if value else mention.sentence, facts.threat)
+    if each.type in HASHES and _CHECKSUM.search(mention.sentence) and not wording.HOSTILE.search(mention.sentence):
+        return Judgement("benign", 63, "a checksum to verify a download with")
+    if each.type in ("domain", "url") and not mention.defanged and _OFFERED.search(mention.sentence):
+        return Judgement("context", 63, "where to download from, with checksums")
+    if found is None:
+        return None
+    stance, words = found
+    if stance == "benign":
+        return Judgement("benign", 62, f"its sentence says {words!r}")
+    if stance == "context":
+        return None if mention.defanged or each.type in HASHES else Judgement("context", 48, "named as a source")
+    if not (facts.threat or mention.defanged):
+        return None
+    live = each.type in ("domain", "url") and not mention.defanged
+    if live and facts.defangs >= 3 and not wording.is_reached(mention.before):
+        return None
+    if live and stance == "suspicious" and not wording.is_reached(mention.before):
+        return None
+    if each.type == "url" and stance == "malicious" and wording.comes_from(mention.before):
+        return Judgement("malicious", 67, f"its sentence says {words!r}")
+    if stance == "suspicious" and not wording.is_hedged(mention.sentence):
+        return Judgement("malicious", 56, f"its sentence says {words!r}")
+    return Judgement(stance, 58 if stance == "malicious" else 54, f"its sentence says {words!r}")
+
+
+def _by_command(mention: Mention) -> Judgement | None:
+    each = mention.candidate
+    if mention.passage.block.kind != "code" or not mention.facts.threat:
+        return None
+    if each.type == "image":
+        return Judgement("suspicious", 45, "started in a listing of an article about an attack")
+    found = _FETCHES.search(mention.sentence) if each.type in _NETWORK else None
+    if found is None:
+        return None
+    if _RUNS.search(mention.sentence):
+        return Judgement(
+            "malicious", 46, f"{found[0]!r} brings it to be run, in a listing of an article about an attack"
+        )
+    return Judgement("suspicious", 45, f"{found[0]!r} reaches for it in a listing of an article about an attack")
+
+
+def _by_writing(mention: Mention) -> Judgement | None:
+    if mention.defanged and mention.facts.threat:
+        return Judgement("malicious", 40, "written so that nobody follows it, in an article about an attack")
+    if mention.defanged:
+        return Judgement("suspicious", 40, "written so that nobody follows it, as articles write what is hostile")
+    if mention.facts.threat and mention.candidate.value.endswith(".onion"):
+        return Judgement("malicious", 39, "an onion service, in an article about an attack")
+    return None
+
+
+def _left(mention: Mention) -> Judgement:
+    """Where no word speaks: what the article as a whole is."""
+    each, facts = mention.candidate, mention.facts
+    if each.type in HASHES and _CHECKSUM.search(f"{mention.column} {mention.sentence} {mention.labels[:1]}"):
+        return Judgement("benign", 24, "a checksum to verify a download with")
+    if each.type in HASHES and _SAMPLE.search(mention.sentence) and facts.threat:
+        return Judgement("malicious", 50, "the hash of a file, in an article about an attack")
+    if each.type in FILES:
+        if _DROP_PATH.match(each.value) and facts.threat:
+            return Judgement("unknown", 20, "a place where attackers put files, without a word about it")
+        return Judgement("context", 16, "a file that the article only mentions")
+    if facts.teaches or (each.type in ("image_digest", "image") and not facts.threat):
+        kind: Disposition = "benign" if each.type == "image_digest" else "context"
+        return Judgement(kind, 15, "named in an article that tells of no attack")
+    if each.type == "package" and mention.passage.block.kind == "code":
+        return Judgement("context", 15, "a package that is installed in passing")
+    if (
+        each.type in ("domain", "url", "email")
+        and facts.defangs >= 3
+        and not is_tenant(host_of(each.value))
+        and is_prose(mention.sentence, 4)
+        and mention.passage.block.kind not in ("code", "table")
+    ):
+        return Judgement("context", 25, "written so that it can be followed, where the article defangs what is hostile")
+    if each.type == "wallet" and facts.threat:
+        return Judgement("suspicious", 22, "a wallet, in an article about an attack")
+    if each.type == "url" and _ARTICLE_PATH.search(each.value):
+        return Judgement("context", 25, "reads like a page to be read")
+    return Judgement("unknown", 20, "the article does not say what it is")
