@@ -12,7 +12,7 @@ HUNT := $(BIN)/tidewaiter hunt examples/docker-cryptominer --policy examples/pol
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench bench-live bench-baseline bench-attack bpf docs clean
+.PHONY: help run test lint bench bench-live bench-baseline bench-attack bench-brief bpf docs clean
 .DELETE_ON_ERROR:
 
 help: ## print this list
@@ -62,6 +62,12 @@ bench-baseline: $(VENV)/.installed-dev ## measure baselines over a generated wee
 bench-attack: $(VENV)/.installed-dev ## measure the library of ATT&CK on releases (ATTACK="18.1.json 19.1.json")
 	$(BIN)/python -m bench.attack $(ATTACK)
 
+bench-brief: $(VENV)/.installed-dev $(VENV)/.installed-bench ## measure briefings: what they find, and a feed (BENCH_ARGS: a bundle of ATT&CK)
+	$(BIN)/python bench/brief.py
+	$(BIN)/python -m bench.brief_pages
+	$(BIN)/python -m bench.brief_feed
+	$(BIN)/python bench/techniques.py $(BENCH_ARGS)
+
 docs: $(VENV)/.installed-dev ## write the pages of docs/ that are made from the code
 	$(BIN)/python docs/generate.py
 
@@ -86,9 +92,9 @@ $(VENV)/.installed: pyproject.toml | $(BIN)/python
 	@touch $@
 
 $(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
-	@$(PIP_INSTALL) --editable '.[dev]'
+	@$(PIP_INSTALL) --editable '.[brief,dev]'
 	@touch $(VENV)/.installed $@
 
 $(VENV)/.installed-bench: pyproject.toml | $(BIN)/python
-	@$(PIP_INSTALL) --editable '.[bench]'
+	@$(PIP_INSTALL) --editable '.[brief,bench]'
 	@touch $(VENV)/.installed $@
