@@ -146,6 +146,15 @@ def test_trusted_container_settles_when_nothing_can_come_late_any_more() -> None
     assert run.about("a").trust.state == "trusted"
 
 
+def test_a_moment_that_is_days_ahead_settles_nobody() -> None:
+    """A list of pods, read early, tells of later days; what is known of this container may still change."""
+    machine = engine(CORPORATE)
+    feed(machine, [*trusted_life(), created(3 * 86_400, "b", OURS), ran(100, "a", "curl", "x")])
+    assert machine.quiet == set()
+    feed(machine, [ran(121, "a", "curl", "x")])
+    assert cid("a").encode() in machine.quiet
+
+
 def test_settled_container_keeps_nothing_of_what_it_does() -> None:
     """Its behaviour is irrelevant, and takes no memory."""
     machine = engine(CORPORATE)

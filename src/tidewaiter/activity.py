@@ -278,7 +278,8 @@ class Activity:
 
     def _act(self, chain: Chain, action: Action, event: ProcessExec | NetworkFlow | None = None) -> Outcome:
         self.touched.append(chain)
-        if self._settles(chain, self.now_ns):
+        # By its own time: a list of pods, read early, may tell of moments that are days ahead of all else.
+        if self._settles(chain, min(action.time_ns, self.now_ns)):
             return "irrelevant"
         row = row_of(action, self.policy)
         is_listed = self._indicators is not None and self._heed(self._indicators, chain, action)
