@@ -2,9 +2,10 @@
 
 from made_events import AN0691, OUTSIDE, asked, at, created, described, feed, placed
 from tidewaiter.chain import Action
-from tidewaiter.destination import habit_in
+from tidewaiter.destination import settled
 from tidewaiter.engine import Engine
 from tidewaiter.event import Event, Pod
+from tidewaiter.habit import habit_of
 from tidewaiter.policy import DEFAULT_POLICY, TrustPolicy
 
 DB = "db-7c9d8f6b5d"
@@ -19,8 +20,8 @@ def what(action: Action, *events: Event, policy: TrustPolicy = DEFAULT_POLICY) -
     """The destination, after these events."""
     engine = Engine(policy, AN0691)
     feed(engine, list(events))
-    habit = habit_in(action, engine.directory.cluster("default"), policy)
-    return None if habit is None else habit.what
+    habit = habit_of(action, policy)
+    return None if habit is None else settled(habit, action.time_ns, engine.directory.cluster("default"), policy).what
 
 
 def pod_at(seconds: float, name: str, ip: str, owner: str | None = None) -> list[Event]:

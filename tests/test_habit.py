@@ -5,7 +5,7 @@ import pytest
 from made_events import OUTSIDE, at
 from tidewaiter.chain import Action
 from tidewaiter.cut import cut
-from tidewaiter.habit import Habit, Zone, habit_of, parent_of, zone_of
+from tidewaiter.habit import Habit, habit_of, parent_of
 from tidewaiter.policy import DEFAULT_POLICY, TrustPolicy
 
 
@@ -99,21 +99,6 @@ def test_a_name_is_no_excuse_for_a_blocked_address() -> None:
 def test_a_text_that_is_no_name_names_nothing(name: str) -> None:
     """It could pretend to be another destination."""
     assert what(opened(OUTSIDE, name=name)) == f"{OUTSIDE}:443/tcp"
-
-
-@pytest.mark.parametrize(
-    ("ip", "zone"),
-    [
-        (OUTSIDE, "external"),
-        ("10.1.2.3", "internal"),
-        ("169.254.169.254", "metadata"),
-        ("fd00:ec2::254", "metadata"),
-        (None, None),
-    ],
-)
-def test_zones(ip: str | None, zone: Zone | None) -> None:
-    """Metadata stands apart, also where its address lies in a network that is internal."""
-    assert zone_of(opened(ip), DEFAULT_POLICY) == zone
 
 
 @pytest.mark.parametrize(

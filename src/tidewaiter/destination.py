@@ -4,19 +4,12 @@ Addresses of pods and containers are given out anew with every rollout; the clus
 """
 
 from tidewaiter.behaviour import METADATA, address_of
-from tidewaiter.chain import Action
 from tidewaiter.cluster import ClusterState
-from tidewaiter.habit import Habit, habit_of
+from tidewaiter.habit import Habit
 from tidewaiter.policy import TrustPolicy
 from tidewaiter.workload import path_of_container, path_of_pod
 
 NODE = "(node)"
-
-
-def habit_in(action: Action, cluster: ClusterState, policy: TrustPolicy) -> Habit | None:
-    """The habit of an action as `habit_of` says, a destination inside the cluster by its workload."""
-    habit = habit_of(action, policy)
-    return None if habit is None else settled(habit, action.time_ns, cluster, policy)
 
 
 def settled(habit: Habit, time_ns: int, cluster: ClusterState, policy: TrustPolicy) -> Habit:

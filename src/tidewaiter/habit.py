@@ -12,14 +12,13 @@ from typing import Literal
 
 import msgspec
 
-from tidewaiter.behaviour import METADATA, MULTI_CALL, address_of, destination_of
+from tidewaiter.behaviour import METADATA, MULTI_CALL, destination_of
 from tidewaiter.chain import Action
 from tidewaiter.cut import TEXT_KEPT, is_long
 from tidewaiter.policy import TrustPolicy
 from tidewaiter.shape import IsInternal, bounded, escaped, shape_of, shape_of_host, shape_of_path
 
 HabitKind = Literal["exec", "egress"]
-Zone = Literal["internal", "external", "metadata"]
 
 RUNTIME = "(runtime)"
 _RUNTIMES = ("runc", "crun", "youki", "runsc", "conmon", "containerd", "dockerd", "crio", "podman", "kata-runtime")
@@ -54,16 +53,6 @@ def parent_of(action: Action) -> str | None:
     """The program that started an exec, as a baseline keeps it: its name; `(runtime)` for a container runtime; None
     where nobody told."""
     return _parent(action.parent_exe[-TEXT_KEPT:]) if action.parent_exe else None
-
-
-def zone_of(action: Action, policy: TrustPolicy) -> Zone | None:
-    """Where a connection goes to; None where its address is not known."""
-    address = address_of(action.dst_ip or "")
-    if address is None:
-        return None
-    if str(address) in METADATA:
-        return "metadata"
-    return "internal" if policy.is_internal(str(address)) else "external"
 
 
 def to_host(host: str, action: Action) -> Habit:

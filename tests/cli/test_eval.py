@@ -135,7 +135,7 @@ class TestFaults:
     def test_a_page_that_cannot_be_written(self, folder: str) -> None:
         result = run(folder, "--quick", "--html", "no/such/folder.html")
         assert result.exit_code == 2
-        assert result.stderr == "no/such/folder.html: the page cannot be written: No such file or directory\n"
+        assert result.stderr == "no/such/folder.html: cannot be written: No such file or directory\n"
 
     def test_telemetry_that_ends_early_is_said(self, folder: str) -> None:
         Path(folder, "fires", "more.jsonl.gz").write_bytes(b"\x1f\x8b\x08\x00")

@@ -33,6 +33,7 @@ def hostile(words: str) -> Briefing:
         severity_reasons=(words,),
         source=Source(url=words, publisher=words, date=words, sha256=words),
         summary=(words,),
+        not_hunted=(words,),
         indicators=(
             indicator("file_name", words, evidence=words, reason=words),
             indicator("domain", words, "victim", evidence=words, reason=words, role=words),
@@ -130,3 +131,9 @@ def test_only_the_article_itself_is_linked() -> None:
     links = [token for token in flat(READER.parse(markdown(briefing()))) if token.type == "link_open"]
     assert [link.attrs["href"] for link in links] == ["https://blog.example/a-slow-loader"]
     assert SENTENCE.replace("[", r"\[").replace("]", r"\]").replace("hxxp://", r"hxxp\://") in markdown(briefing())
+
+
+def test_what_no_query_looks_for_is_said_with_the_hunts() -> None:
+    told = markdown(briefing(not_hunted=("packages: no query language here has a field for them.",)))
+    hunts = told[told.index("## Hunts") : told.index("## Why")]
+    assert "- packages: no query language here has a field for them." in hunts

@@ -1,8 +1,6 @@
 """Turns `tidewaiter eval FOLDER` into a score: labelled scenarios in, precision, recall and what they depend on out."""
 
-import os
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,6 +17,7 @@ from tidewaiter.edge.evaluation import evaluate, measure_background
 from tidewaiter.edge.hunt import horizon_ns
 from tidewaiter.edge.paths import expand
 from tidewaiter.edge.scenario import Scenario, ScenarioError, read_scenario, scenario_folders
+from tidewaiter.edge.whole_file import WholeFileError, write_whole
 from tidewaiter.policy import DEFAULT_POLICY
 from tidewaiter.policy_yaml import printable
 from tidewaiter.review.evaluation import Background, Evaluation, Fault
@@ -131,17 +130,13 @@ def _background(
 
 
 def _write_page(found: Evaluation, path: str) -> None:
-    """Write the page beside its place first, so that nobody finds half of one. Raises UsageFault."""
+    """Write the page whole or not at all. Raises UsageFault."""
     from tidewaiter.web.evaluation_page import page_of
 
-    folder = os.path.dirname(path) or "."
     try:
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", errors="replace", dir=folder, delete=False) as file:
-            file.write(page_of(found))
-        os.chmod(file.name, 0o644)
-        os.replace(file.name, path)
-    except OSError as error:
-        raise UsageFault(f"{printable(path)}: the page cannot be written: {error.strerror or error}") from error
+        write_whole(path, page_of(found).encode("utf-8", "replace"))
+    except WholeFileError as error:
+        raise UsageFault(str(error)) from error
 
 
 eval = evaluation_command

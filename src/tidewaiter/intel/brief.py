@@ -2,7 +2,7 @@
 
 from tidewaiter.intel.article import Article
 from tidewaiter.intel.briefing import Briefing, Indicator, NotUsed, Source
-from tidewaiter.intel.hunts import hunts_for
+from tidewaiter.intel.hunts import hunts_for, not_hunted
 from tidewaiter.intel.indicators import indicators_of
 from tidewaiter.intel.phases import phases_of
 from tidewaiter.intel.severity import severity_of
@@ -29,6 +29,7 @@ def briefing_of(article: Article, index: TechniqueIndex | None) -> Briefing:
         techniques=techniques,
         phases=phases_of(techniques, index),
         hunts=hunts_for(indicators, techniques, title=article.title),
+        not_hunted=not_hunted(indicators),
         why=why_of(article, severity, indicators, not_used, techniques),
         not_used=tuple(each for each in not_used if each.type not in _DIGESTS),
         attack_release=index.catalogue.release if index is not None else None,

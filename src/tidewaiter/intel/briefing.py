@@ -123,6 +123,8 @@ class Briefing(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=
     techniques: tuple[Technique, ...]
     phases: tuple[Phase, ...]
     hunts: tuple[Hunt, ...]
+    not_hunted: tuple[str, ...] = ()
+    """What is malicious or suspicious and no query looks for, and why, one sentence each."""
     why: str
     """Why it matters, or why there is nothing to hunt."""
     not_used: tuple[NotUsed, ...]

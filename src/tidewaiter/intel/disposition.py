@@ -72,7 +72,7 @@ _RUNS = re.compile(
     re.I,
 )
 _DROP_PATH = re.compile(
-    r"\A(?:/tmp/|/var/tmp/|/dev/shm/|/usr/bin/\.|/\.|/etc/cron|/etc/systemd|/etc/init\.d|/root/\.|(?:~|"
+    r"\A(?:/tmp/|/var/tmp/|/dev/shm/|/usr/bin/\.|/\.|/etc/cron|/etc/systemd|/etc/init\.d|/(?:root|home/[^/]{1,40})/\.|(?:~|"
     r"/users/[^/]{1,40})?/library/launch|%[a-z]{3,24}%|.*/\.[a-z]|%appdata%|%temp%|%programdata%|"
     r"c:\\users\\public|c:\\programdata|\$env:)",
     re.I,

@@ -7,7 +7,7 @@ of backticks in what they hold. The address of the article is the only link.
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from tidewaiter.intel.briefing import Briefing, Disposition, Hunt, Indicator, NotUsed
+from tidewaiter.intel.briefing import Briefing, Disposition, Indicator, NotUsed
 from tidewaiter.policy_yaml import printable
 
 _ORDER: tuple[Disposition, ...] = ("malicious", "suspicious", "victim", "unknown", "context", "benign")
@@ -50,7 +50,7 @@ def _lines(briefing: Briefing) -> Iterator[str]:
     yield from _section("Indicators", _indicators(briefing.indicators))
     yield from _section("Techniques", _techniques(briefing))
     yield from _section("Kill chain", _phases(briefing))
-    yield from _section("Hunts", _hunts(briefing.hunts))
+    yield from _section("Hunts", _hunts(briefing))
     yield from _section("Why this matters", [text(briefing.why)] if briefing.why else [])
     yield from _section("Found and not used", _not_used(briefing.not_used))
 
@@ -132,10 +132,13 @@ def _phases(briefing: Briefing) -> Iterator[str]:
         yield from _table(("Phase", "Evidence"), ((one.name, _quoted(one.evidence)) for one in briefing.phases))
 
 
-def _hunts(hunts: Sequence[Hunt]) -> Iterator[str]:
-    if not hunts:
+def _hunts(briefing: Briefing) -> Iterator[str]:
+    if not briefing.hunts:
         yield "Nothing to hunt."
-    for hunt in hunts:
+    if briefing.not_hunted:
+        yield from (f"- {text(sentence)}" for sentence in briefing.not_hunted)
+        yield ""
+    for hunt in briefing.hunts:
         name, info = _LANGUAGES[hunt.language]
         yield f"### {text(name)}: {text(hunt.title)}"
         yield from fenced(hunt.query.removesuffix("\n"), info)

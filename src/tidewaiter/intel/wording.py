@@ -246,12 +246,6 @@ def beside(before: str, after: str) -> tuple[Stance, str] | None:
     return None
 
 
-def deed_before(text: str) -> str | None:
-    """The deed that the words before a value tell of: `connects to`, `dropped`; None where they tell of none."""
-    found = _ACTION.search(text)
-    return found[0] if found else None
-
-
 @lru_cache(maxsize=4096)
 def of_sentence(text: str, threat: bool) -> tuple[Stance, str] | None:
     """What a sentence says of the values in it; deeds count where the article tells of an attack."""
