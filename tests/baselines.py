@@ -93,6 +93,10 @@ class Known:
         """The profiles of a content."""
         return tuple(profile for profile in self.profiles if profile.content == content)
 
+    def knows(self, cluster: str, namespace: str) -> bool:
+        """Whether any profile is of the namespace."""
+        return any((profile.key.cluster, profile.key.namespace) == (cluster, namespace) for profile in self.profiles)
+
     def is_usual_in(self, cluster: str, namespace: str, habit: Habit) -> bool:
         """Whether any of the namespace has it approved or trusted."""
         self.asked += 1

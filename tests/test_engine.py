@@ -155,6 +155,17 @@ def test_a_moment_that_is_days_ahead_settles_nobody() -> None:
     assert cid("a").encode() in machine.quiet
 
 
+def test_what_was_not_certain_for_long_is_asked_again_ever_more_seldom() -> None:
+    """A container whose image became trusted late settles after half as long again as it was doubtful."""
+    machine = engine(CORPORATE)
+    doubtful = [named(-5, "tag", OURS, config_digest=digest("C")), described(None, "a", "C")]
+    feed(machine, [*doubtful, *trusted_life(), ran(1000, "a", "x")])
+    feed(machine, [pulled(-9, OURS, config_digest=digest("C")), ran(1400, "a", "x")])
+    assert machine.quiet == set()
+    feed(machine, [ran(1501, "a", "x")])
+    assert cid("a").encode() in machine.quiet
+
+
 def test_settled_container_keeps_nothing_of_what_it_does() -> None:
     """Its behaviour is irrelevant, and takes no memory."""
     machine = engine(CORPORATE)

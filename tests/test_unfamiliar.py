@@ -56,3 +56,31 @@ def test_what_can_be_no_behaviour_is_not_kept() -> None:
         connected(5, "a", "169.254.20.10", 53),
     ]
     assert chain_of(none, Known(learned("X", *USUAL))).unfamiliar == ()
+
+
+def test_of_a_namespace_nobody_learned_nothing_is_kept() -> None:
+    """No workload of it can be known; where the namespace is not known yet, it may be."""
+    elsewhere = Known(learned("X", *USUAL, of=key("api", namespace="other")))
+    engine = Engine(CORPORATE, AN0691, baseline=elsewhere)
+    feed(engine, [*BEGUN, *USUAL])
+    assert [chain.unfamiliar for chain in engine.directory.chains()] == [()]
+    assert engine.ledger.outcomes()["irrelevant"] == len(USUAL)
+    nameless: list[Event] = [created(0, "b", OURS), started(1, "b"), ran(5, "b", "/opt/x")]
+    engine = Engine(CORPORATE, AN0691, baseline=elsewhere)
+    feed(engine, nameless)
+    assert [len(chain.unfamiliar) for chain in engine.directory.chains()] == [1]
+
+
+def test_long_arguments_are_told_apart_though_they_are_not_remembered() -> None:
+    """What is remembered of a command line is bounded."""
+    baseline = Known(learned("X", *USUAL, of=key("api")))
+    long = "word" * 200
+    events = [
+        ran(5, "a", "/opt/x", "x", long),
+        ran(6, "a", "/opt/x", "x", long),
+        ran(7, "a", "/opt/x", "x", f"{long}y"),
+    ]
+    assert [action.time_ns for _, _, action in chain_of(events, baseline).unfamiliar] == [
+        events[0].time_ns,
+        events[2].time_ns,
+    ]

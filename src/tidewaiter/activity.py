@@ -10,7 +10,7 @@ from typing import Literal
 
 from tidewaiter.alert import stable_id
 from tidewaiter.attribution import NODELESS, Directory, lasting_key
-from tidewaiter.behaviour import row_of
+from tidewaiter.behaviour import UNSEEN_ROWS, row_of
 from tidewaiter.chain import BY_PID, Action, Chain, Session
 from tidewaiter.cluster import ClusterState
 from tidewaiter.cut import cut, is_long, readable
@@ -129,11 +129,17 @@ class Activity:
 
     def _may_count(self, action: Action, *, is_named: bool = True) -> bool:
         """Whether a connection falls under a row, or may be one that a baseline has not seen, or is to learn."""
-        if self._notes is not None or row_of(action, self.policy) is not None:
+        row, is_counted = self._row_of(action)
+        if self._notes is not None or is_counted:
             return True
         if self._indicators is not None and self._indicators.of_action(action):
             return True
-        return is_named and self._unfamiliar is not None and self._unfamiliar.may_be(action)
+        return is_named and self._unfamiliar is not None and self._unfamiliar.may_be(action, row)
+
+    def _row_of(self, action: Action) -> tuple[str | None, bool]:
+        """(the row of an action, whether it counts where no baseline knows better)."""
+        row = row_of(action, self.policy, with_baseline=self._unfamiliar is not None)
+        return row, row is not None and row not in UNSEEN_ROWS
 
     def _flow(self, chain: Chain, event: NetworkFlow, action: Action) -> Outcome:
         self.directory.identify(chain, event)
@@ -281,12 +287,12 @@ class Activity:
         # By its own time: a list of pods, read early, may tell of moments that are days ahead of all else.
         if self._settles(chain, min(action.time_ns, self.now_ns)):
             return "irrelevant"
-        row = row_of(action, self.policy)
+        row, is_counted = self._row_of(action)
         is_listed = self._indicators is not None and self._heed(self._indicators, chain, action)
-        is_noted = self._notes is not None and self._note(chain, action, row is not None, event)
-        if row is None and not (is_listed and action.prefix == BY_PID):
+        is_noted = self._notes is not None and self._note(chain, action, is_counted, event)
+        if not is_counted and not (is_listed and action.prefix == BY_PID):
             chain.descend(link(action.time_ns, action.pid, action.parent_pid))
-            is_asked = self._unfamiliar is not None and self._wonder(chain.cluster, chain.pod_namespace, chain, action)
+            is_asked = self._wonder(chain.cluster, chain.pod_namespace, chain, action, row)
             if not self._strangers.may_be(action):
                 return "used" if is_asked or is_noted or is_listed else "irrelevant"
             chain.estrange(action)
@@ -316,12 +322,12 @@ class Activity:
 
     def _act_in(self, cluster: ClusterState, record: PodRecord, action: Action) -> Outcome:
         self.touched.append((cluster.name, record))
-        is_counted = row_of(action, self.policy) is not None
+        row, is_counted = self._row_of(action)
         if self._indicators is not None:
             self._heed(self._indicators, record, action)
         if self._notes is not None:
             self._notes(record, action, is_counted)
-        if not is_counted and self._wonder(cluster.name, record.namespace, record, action):
+        if not is_counted and self._wonder(cluster.name, record.namespace, record, action, row):
             return "used"
         return "used" if record.act(action) else "duplicate"
 
@@ -335,12 +341,13 @@ class Activity:
             actor.listed = first_of_each((*actor.listed, *((one.name, action) for one in found)))
         return bool(found)
 
-    def _wonder(self, cluster: str, namespace: str | None, actor: Chain | PodRecord, action: Action) -> bool:
-        """Whether a baseline is to be asked about an action under no row; the first of its habit is kept for that."""
-        if self._unfamiliar is None or not self._unfamiliar.may_be(action):
+    def _wonder(
+        self, cluster: str, namespace: str | None, actor: Chain | PodRecord, action: Action, row: str | None
+    ) -> bool:
+        """Whether a baseline is to be asked about an action that does not count; the first of its habit is kept."""
+        if self._unfamiliar is None or not self._unfamiliar.may_be(action, row):
             return False
-        self._unfamiliar.keep(cluster, namespace, actor, action)
-        return True
+        return self._unfamiliar.keep(cluster, namespace, actor, action)
 
     def _act_of_holder(self, cluster: ClusterState, address: str, action: Action) -> Outcome:
         holder = cluster.holder_of(address, action.time_ns, self.policy.clock_skew_ns)

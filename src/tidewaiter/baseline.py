@@ -92,6 +92,10 @@ class Baseline(Protocol):
         """The profiles of one image content, wherever it ran."""
         ...
 
+    def knows(self, cluster: str, namespace: str) -> bool:
+        """Whether any workload of the namespace was learned."""
+        ...
+
     def is_usual_in(self, cluster: str, namespace: str, habit: Habit) -> bool:
         """Whether an expected entry (`approved` or `trusted`) of some workload of the namespace has this habit."""
         ...
@@ -116,10 +120,8 @@ class Profiles:
             usual = {habit for habit, entry in profile.entries.items() if entry.state in ("approved", "trusted")}
             self._usual.setdefault(place, set()).update(usual)
 
-    @property
-    def clusters(self) -> frozenset[str]:
+        self.clusters = frozenset(key.cluster for key in self._by_key)
         """The clusters it was learned from."""
-        return frozenset(key.cluster for key in self._by_key)
 
     def of_workload(self, key: WorkloadKey) -> tuple[Profile, ...]:
         """The profiles of one container of one workload, the latest seen last."""
@@ -129,6 +131,10 @@ class Profiles:
         """The profiles of one image content, wherever it ran."""
         return tuple(self._by_content.get(content, ()))
 
+    def knows(self, cluster: str, namespace: str) -> bool:
+        """Whether any workload of the namespace was learned."""
+        return (cluster, namespace) in self._usual
+
     def is_usual_in(self, cluster: str, namespace: str, habit: Habit) -> bool:
         """Whether an expected entry of some workload of the namespace has this habit."""
         usual = self._usual.get((cluster, namespace), set())
@@ -137,7 +143,10 @@ class Profiles:
 
 def find(profile: Profile, habit: Habit) -> Entry | None:
     """The entry that a habit falls under: its own, else that of the narrowest wider habit."""
-    return next((profile.entries[one] for one in (habit, *wider(habit)) if one in profile.entries), None)
+    entries = profile.entries
+    if habit in entries:
+        return entries[habit]
+    return next((entries[one] for one in wider(habit) if one in entries), None)
 
 
 def image_content(found: Provenance) -> str | None:

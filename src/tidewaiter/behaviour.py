@@ -4,7 +4,7 @@ Rows, and what they mean: DESIGN rules 2 and 3 of AN0691; their weights are sett
 """
 
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from posixpath import basename, dirname
@@ -19,6 +19,8 @@ MULTI_CALL = frozenset({"busybox", "toybox", "coreutils", "sbase-box", "ubase-bo
 _INTERPRETERS = frozenset({"sh", "bash", "dash", "ash", "zsh", "busybox", "perl", "ruby", "php", "node", "env"})
 _PROGRAM_FOLDERS = frozenset({"/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin"})
 """Folders that are links of each other, or searched alike."""
+UNSEEN_ROWS = frozenset({"internal_egress", "unseen_program"})
+"""Rows that there are only where a baseline has not seen something."""
 METADATA = frozenset({"169.254.169.254", "fd00:ec2::254"})
 """Where clouds tell a machine its own credentials."""
 _DNS_PORT = 53
@@ -64,34 +66,44 @@ def exec_row(action: Action, policy: TrustPolicy, *, with_baseline: bool = False
 
 def destination_of(action: Action, policy: TrustPolicy) -> IPv4Address | IPv6Address | None:
     """The address a connection leads to; None where it is not known, or leads nowhere that could matter."""
-    address = address_of(action.dst_ip or "")
-    if address is None or address.is_loopback or address.is_multicast or address.is_unspecified:
-        return None
-    text = str(address)
-    if text == "255.255.255.255":
-        return None
-    if address.is_link_local and action.dst_port == _DNS_PORT and text not in METADATA and not policy.is_blocked(text):
-        # A resolver on the node itself (NodeLocal DNSCache, a cloud's 169.254.169.253): it leaves no link.
-        return None
-    return address
+    return _leads(action, policy)[0]
 
 
 def egress_row(action: Action, policy: TrustPolicy, *, with_baseline: bool = False) -> str | None:
     """The row a connection falls under; None: no behaviour (loopback, multicast, internal without a baseline)."""
-    address = destination_of(action, policy)
-    if address is None:
-        return None
-    text = str(address)
-    if policy.is_blocked(text):
-        return "blocked_egress"
-    if text in METADATA or action.dst_port in _CONTROL_PORTS:
-        row = "control_plane_egress"
-    elif policy.is_internal(text):
+    address, row = _leads(action, policy)
+    if address is None or row == "blocked_egress":
+        return row
+    if row == "internal_egress":
         # What may be the answer to a client says nothing of what the container looks for inside.
-        return "internal_egress" if with_baseline and action.is_initiator_proven else None
-    else:
-        row = "external_egress"
+        return row if with_baseline and action.is_initiator_proven else None
     return row if action.is_initiator_proven else "unproven_initiator"
+
+
+def _leads(action: Action, policy: TrustPolicy) -> "_Lead":
+    return _lead(action.dst_ip or "", action.dst_port, policy.is_internal, policy.is_blocked)
+
+
+_Lead = tuple[IPv4Address | IPv6Address, str] | tuple[None, None]
+"""An address, and the row of a connection to it whose initiator is proven."""
+
+
+@lru_cache(maxsize=16384)
+def _lead(ip: str, port: int | None, is_internal: Callable[[str], bool], is_blocked: Callable[[str], bool]) -> _Lead:
+    address = address_of(ip)
+    if address is None or address.is_loopback or address.is_multicast or address.is_unspecified:
+        return None, None
+    text = str(address)
+    if text == "255.255.255.255":
+        return None, None
+    if is_blocked(text):
+        return address, "blocked_egress"
+    if address.is_link_local and port == _DNS_PORT and text not in METADATA:
+        # A resolver on the node itself (NodeLocal DNSCache, a cloud's 169.254.169.253): it leaves no link.
+        return None, None
+    if text in METADATA or port in _CONTROL_PORTS:
+        return address, "control_plane_egress"
+    return address, "internal_egress" if is_internal(text) else "external_egress"
 
 
 def row_of(action: Action, policy: TrustPolicy, *, with_baseline: bool = False) -> str | None:

@@ -182,10 +182,8 @@ def _compared(case: Case, pods: list[PodRecord], directory: Directory, policy: T
     return msgspec.structs.replace(
         case,
         usual=usual,
-        unfamiliar=tuple(
-            a for a in kept_of(chain.unfamiliar, chain, baseline, policy) if _is_its_own(a, chain, directory)
-        ),
-        pod_unfamiliar=kept_of(shared, chain, baseline, policy),
+        unfamiliar=tuple(a for a in kept_of(chain.unfamiliar, chain, baseline) if _is_its_own(a, chain, directory)),
+        pod_unfamiliar=kept_of(shared, chain, baseline),
     )
 
 

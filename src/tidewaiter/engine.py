@@ -172,7 +172,8 @@ class Engine:
             or self.indicators is not None
             or self.learning is not None
             or age_ns < 2 * self.policy.lateness_ns
-            or now_ns - chain.checked_ns < _RECHECK_NS
+            # Ever more seldom: what was not certain for a day is not in the next minute.
+            or now_ns - chain.checked_ns < max(_RECHECK_NS, (age_ns - now_ns + chain.checked_ns) // 2)
         ):
             return False
         chain.checked_ns = now_ns

@@ -14,14 +14,18 @@ Rules
 
 import re
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from hashlib import blake2b
 from posixpath import basename
+from typing import NamedTuple
 
 from tidewaiter.behaviour import METADATA, address_of
 
 _KEPT = 256
 """Characters of a shape; what is longer is cut, and ends in a digest of the whole."""
 _RANDOM_LENGTH = 10
+_REMEMBERED = 64
+"""Characters of a word that is worth remembering."""
 
 _INTERPRETER = re.compile(
     r"(?:[a-z]{0,8}sh|(?:python|perl|ruby|php|lua|tclsh)[\d.]{0,8}|node|nodejs|deno|bun|expect|su|runuser|[gmn]?awk)\Z"
@@ -132,6 +136,7 @@ def shape_of(program: str, args: Sequence[str], is_internal: IsInternal) -> str:
     return " ".join([line.shape(word) for arg in args for word in arg.split()])
 
 
+@lru_cache(maxsize=2048)
 def shape_of_path(path: str) -> str:
     """The path of a program: its folders shaped, its own name as it is."""
     folder, slash, name = path.rpartition("/")
@@ -204,27 +209,82 @@ class _Line:
 
     def _read(self, word: str) -> None:
         """Learn from the word of what kind those after it are."""
-        ends_command = not self._is_code or word.endswith((";", "&", "|", "(", "{", "!", "`", "-exec"))
-        runs = word in _RUNS or _ASSIGNED.match(word) is not None or _INTERPRETER.match(basename(word)) is not None
-        self._is_run = ends_command or runs
-        self._follows_host = _PORT_FLAG.match(word) is not None or _HOST_END.search(word[-_HOST_LOOKED_AT:]) is not None
-        if self._is_interpreted and not self._is_code and _CODE_FLAG.match(word):
+        if word.isascii() and word.isdigit():
+            read = _NUMBER_READ
+        else:
+            read = _read(word) if len(word) <= _REMEMBERED else _read.__wrapped__(word)
+        self._is_run = not self._is_code or read.ends_command or read.is_before_program
+        self._follows_host = read.is_before_port
+        if self._is_interpreted and not self._is_code and read.is_before_code:
             self._is_code = True
-        if self._is_code and (parts := _SEPARATOR.split(word))[1:]:
-            self._connects, word = False, parts[-1]
-        for part in _AROUND_NAME.split(word):
-            name = basename(part)
-            if name in _CONNECTING:
-                self._connects = True
-            elif name and _INTERPRETER.match(name):
-                self._is_interpreted = True
-                self._is_code = self._is_code or _ALL_CODE.match(name) is not None
+        names = read.names
+        if self._is_code and read.last_names is not None:
+            self._connects, names = False, read.last_names
+        self._connects = self._connects or names.connects
+        self._is_interpreted = self._is_interpreted or names.interprets
+        self._is_code = self._is_code or names.is_code
+
+
+class _Names(NamedTuple):
+    """What the names of programs within a word say of those after it."""
+
+    connects: bool
+    interprets: bool
+    is_code: bool
+
+
+class _Read(NamedTuple):
+    """What a word says of those after it."""
+
+    ends_command: bool
+    is_before_program: bool
+    is_before_port: bool
+    is_before_code: bool
+    names: _Names
+    last_names: _Names | None
+    """Those of its last command; None: it is within one command."""
+
+
+@lru_cache(maxsize=8192)
+def _read(word: str) -> _Read:
+    parts = _SEPARATOR.split(word)
+    return _Read(
+        ends_command=word.endswith((";", "&", "|", "(", "{", "!", "`", "-exec")),
+        is_before_program=word in _RUNS
+        or _ASSIGNED.match(word) is not None
+        or _INTERPRETER.match(basename(word)) is not None,
+        is_before_port=_PORT_FLAG.match(word) is not None or _HOST_END.search(word[-_HOST_LOOKED_AT:]) is not None,
+        is_before_code=_CODE_FLAG.match(word) is not None,
+        names=_names(word),
+        last_names=_names(parts[-1]) if parts[1:] else None,
+    )
+
+
+def _names(word: str) -> _Names:
+    names = [basename(part) for part in _AROUND_NAME.split(word)]
+    others = [name for name in names if name and name not in _CONNECTING]
+    return _Names(
+        connects=any(name in _CONNECTING for name in names),
+        interprets=any(_INTERPRETER.match(name) for name in others),
+        is_code=any(_ALL_CODE.match(name) for name in others),
+    )
+
+
+_NUMBER_READ = _read("0")
 
 
 def _shaped(word: str, is_internal: IsInternal, keeps_random: bool = False) -> str:
     """The shape of a word that is no code; it is escaped already."""
     if len(word) < _RANDOM_LENGTH and not _DIGIT.search(word):
         return word
+    if word.isascii() and word.isdigit():
+        return "<n>"
+    shaped = _shaped_parts if len(word) <= _REMEMBERED else _shaped_parts.__wrapped__
+    return shaped(word, is_internal, keeps_random)
+
+
+@lru_cache(maxsize=8192)
+def _shaped_parts(word: str, is_internal: IsInternal, keeps_random: bool) -> str:
     varied = _varied_but_random if keeps_random else _varied
 
     def shape_part(found: re.Match[str]) -> str:

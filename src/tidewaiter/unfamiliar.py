@@ -8,14 +8,15 @@ the namespace has it, action): many habits are usual where the container runs, a
 from collections.abc import Iterable
 
 from tidewaiter.baseline import Baseline
-from tidewaiter.behaviour import row_of
 from tidewaiter.chain import BY_PID, Action, Chain
 from tidewaiter.ends import UNUSUAL_KEPT, USUAL_KEPT, firsts
-from tidewaiter.habit import habit_of, parent_of
+from tidewaiter.habit import Habit, habit_of, parent_of
 from tidewaiter.objects import PodRecord
 from tidewaiter.policy import TrustPolicy
 
-_REMEMBERED = 65_536
+_REMEMBERED = 32_768
+_LONGEST_REMEMBERED = 512
+"""Characters of arguments that are worth remembering: longer ones hardly come twice."""
 
 
 class Unfamiliar:
@@ -24,60 +25,74 @@ class Unfamiliar:
     def __init__(self, baseline: Baseline, policy: TrustPolicy) -> None:
         self._baseline = baseline
         self._policy = policy
-        self._known: dict[tuple[object, ...], tuple[str, bool] | None] = {}
+        self._names: dict[tuple[object, ...], str | None] = {}
+        """What was done -> the name of its habit."""
+        self._usual: dict[tuple[str, str | None, str], bool] = {}
 
-    def may_be(self, action: Action) -> bool:
-        """Whether a baseline can be asked about an action that falls under no row.
+    def may_be(self, action: Action, row: str | None) -> bool:
+        """Whether a baseline can be asked about an action that counts under no row but this one.
 
         An exec that was found by its process id alone is left out: the id may turn out to have been another's.
         """
-        if action.kind == "exec" and action.prefix == BY_PID:
+        if row is None or (action.kind == "exec" and action.prefix == BY_PID):
             return False
-        row = row_of(action, self._policy, with_baseline=True)
-        return row is not None and getattr(self._policy.behaviours, row) != "none"
+        return bool(getattr(self._policy.behaviours, row) != "none")
 
-    def keep(self, cluster: str, namespace: str | None, actor: Chain | PodRecord, action: Action) -> None:
-        """Keep an action that may be unfamiliar, if it is the first of its habit."""
-        found = self._find(cluster, namespace, action)
-        if found is None:
-            return
-        habit, is_usual = found
-        order = action.order
-        alike = [(told, first.order) for told, was_usual, first in actor.unfamiliar if was_usual == is_usual]
+    def keep(self, cluster: str, namespace: str | None, actor: Chain | PodRecord, action: Action) -> bool:
+        """Keep an action that may be unfamiliar, if it is the first of its habit. Gives back whether it is one at all:
+        of a namespace of which nothing was learned no workload is known."""
+        if cluster not in self._baseline.clusters or (namespace and not self._baseline.knows(cluster, namespace)):
+            return False
+        habit = self._name_of(action)
+        if habit is None or any(told == habit and _is_before(first, action) for told, _, first in actor.unfamiliar):
+            return True
+        is_usual = self._is_usual(cluster, namespace, habit)
+        alike = [first for _, was_usual, first in actor.unfamiliar if was_usual == is_usual]
         is_full = len(alike) >= (USUAL_KEPT if is_usual else UNUSUAL_KEPT)
-        if (is_full and alike[-1][1] < order) or any(told == habit and first < order for told, first in alike):
-            return
-        actor.unfamiliar = firsts((*actor.unfamiliar, (habit, is_usual, action)))
+        if not is_full or not _is_before(alike[-1], action):
+            actor.unfamiliar = firsts((*actor.unfamiliar, (habit, is_usual, action)))
+        return True
 
-    def _find(self, cluster: str, namespace: str | None, action: Action) -> tuple[str, bool] | None:
+    def _name_of(self, action: Action) -> str | None:
         if action.kind == "exec":
-            did: tuple[object, ...] = (cluster, namespace, action.exe, action.args, action.parent_exe)
+            did: tuple[object, ...] = (action.exe, action.args, action.parent_exe, action.is_upper_layer)
         else:
-            did = (cluster, namespace, action.dst_ip, action.dst_port, action.dst_name, action.protocol)
-        if did in self._known:
-            return self._known[did]
-        if len(self._known) >= _REMEMBERED:
-            self._known.clear()
+            did = (action.dst_ip, action.dst_port, action.dst_name, action.protocol)
+        if did in self._names:
+            return self._names[did]
         habit = habit_of(action, self._policy)
-        found = None
-        if habit is not None:
-            is_usual = bool(namespace) and self._baseline.is_usual_in(cluster, namespace or "", habit)
-            # Who started it may be what is not known of it.
-            found = (f"{habit.kind} {habit.what}\n{parent_of(action) or ''}", is_usual)
-        self._known[did] = found
-        return found
+        # Who started it may be what is not known of it.
+        name = None if habit is None else f"{habit.kind} {habit.what}\n{parent_of(action) or ''}"
+        if sum(map(len, action.args)) <= _LONGEST_REMEMBERED:
+            if len(self._names) >= _REMEMBERED:
+                self._names.clear()
+            self._names[did] = name
+        return name
+
+    def _is_usual(self, cluster: str, namespace: str | None, name: str) -> bool:
+        place = (cluster, namespace, name)
+        if place not in self._usual:
+            if len(self._usual) >= _REMEMBERED:
+                self._usual.clear()
+            is_usual = bool(namespace) and self._baseline.is_usual_in(cluster, namespace or "", _habit(name))
+            self._usual[place] = is_usual
+        return self._usual[place]
 
 
-def kept_of(
-    entries: Iterable[tuple[str, bool, Action]], chain: Chain, baseline: Baseline, policy: TrustPolicy
-) -> tuple[Action, ...]:
+def _is_before(one: Action, other: Action) -> bool:
+    return one.time_ns < other.time_ns or (one.time_ns == other.time_ns and one.order < other.order)
+
+
+def kept_of(entries: Iterable[tuple[str, bool, Action]], chain: Chain, baseline: Baseline) -> tuple[Action, ...]:
     """The actions that are kept in the end: what is usual in the namespace is known only once the namespace is."""
     told = list(entries)
-    if len(told) > USUAL_KEPT:
-        place = chain.pod_namespace
-        for at, (name, _, action) in enumerate(told):
-            habit = habit_of(action, policy) if place else None
-            is_usual = habit is not None and baseline.is_usual_in(chain.cluster, place or "", habit)
-            told[at] = (name, is_usual, action)
-        told = [*firsts(told)]
-    return tuple(action for _, _, action in told)
+    place = chain.pod_namespace
+    if len(told) > USUAL_KEPT and place:
+        told = [(name, baseline.is_usual_in(chain.cluster, place, _habit(name)), action) for name, _, action in told]
+    return tuple(action for _, _, action in (firsts(told) if len(told) > USUAL_KEPT else told))
+
+
+def _habit(name: str) -> Habit:
+    """The habit that a name is of."""
+    kind, _, what = name.partition("\n")[0].partition(" ")
+    return Habit("exec" if kind == "exec" else "egress", what)

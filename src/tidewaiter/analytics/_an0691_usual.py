@@ -17,13 +17,12 @@ from typing import Literal
 import msgspec
 
 from tidewaiter.alert import BehaviourShown
+from tidewaiter.behaviour import UNSEEN_ROWS
 from tidewaiter.case import Case
 from tidewaiter.chain import Action
 from tidewaiter.policy_rules import Strength
 from tidewaiter.usual import Level, Usual, is_seen, level_of
 
-UNSEEN_ROWS = frozenset({"internal_egress", "unseen_program"})
-"""Rows that there are only where a baseline has not seen something."""
 _RAISED_ROWS = UNSEEN_ROWS | {"declared_binary"}
 """Rows that are weak because they are common. Others are weak for doubt about who did it, which no baseline lifts."""
 _UNASKED_ROWS = frozenset({"interactive_session", "policy_broken", "indicator"})

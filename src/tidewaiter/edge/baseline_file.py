@@ -126,6 +126,10 @@ class BaselineFile:
                     self._of_content.setdefault(found, []).append(place)
         return self._several(self._of_content.get(content, ()))
 
+    def knows(self, cluster: str, namespace: str) -> bool:
+        """Whether any workload of the namespace was learned."""
+        return (cluster, namespace) in self._namespaces
+
     def is_usual_in(self, cluster: str, namespace: str, habit: Habit) -> bool:
         """Whether an expected entry (`approved` or `trusted`) of some workload of the namespace has this habit."""
         name = (cluster, namespace)
