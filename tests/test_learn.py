@@ -265,6 +265,16 @@ def test_one_start_told_twice_is_one_start() -> None:
     assert profile.starts == 2
 
 
+def test_start_counts_that_happened_under_our_eyes() -> None:
+    """A list tells of a container that has run for days: what it does at a start nobody saw. A minute before the hour
+    is soon enough."""
+    old = [created(-50 * HOUR, "a", OURS, name="a"), started(-50 * HOUR, "a", name="a"), ran(70, "a", "serve")]
+    (profile,), _ = learned(*old)
+    assert (profile.starts, len(profile.pods)) == (0, 1)
+    (profile,), _ = learned(*old, started(2 * HOUR - 60, "a", name="a"), ran(2 * HOUR + 5, "a", "serve"))
+    assert profile.starts == 1
+
+
 def test_an_address_inside_is_learned_as_the_workload_that_had_it() -> None:
     """The next rollout gives the database's pods other addresses, and the habit is the same."""
     database = [

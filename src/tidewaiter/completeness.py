@@ -19,6 +19,8 @@ from tidewaiter.hours import HOUR_NS
 from tidewaiter.policy import BaselineRules, TrustPolicy
 from tidewaiter.widening import REST
 
+START_NS = 120_000_000_000
+"""For so long after its start a container does what it does only then: it migrates, warms up, reads its secrets."""
 _DAY = 24
 _WEEK = 7
 
@@ -35,6 +37,7 @@ class Completeness(msgspec.Struct, frozen=True):
     pods: int
     """Containers it was seen in; of many, those that are kept of each profile."""
     starts: int
+    """Those under our eyes; where there are none, nothing is known of what is done at a start."""
     hours: int
     """Hours of the day in which it was seen, 0 to 24."""
     weekdays: int

@@ -23,6 +23,7 @@ from tidewaiter.baseline import Profile, State, content_digests, image_content, 
 from tidewaiter.behaviour import describe
 from tidewaiter.case import Case
 from tidewaiter.chain import Action, Chain
+from tidewaiter.completeness import START_NS
 from tidewaiter.destination import settled
 from tidewaiter.habit import Habit, habit_of
 from tidewaiter.hours import HOUR_NS, SHARED, Hours, parted, seen, united
@@ -218,7 +219,7 @@ class Learning:
             repositories=judged.repositories,
             digests=judged.digests,
             units=len(hours),
-            starts=max(_starts(chain, self._policy.clock_skew_ns), 1),
+            starts=_starts(chain, set(hours), self._policy.clock_skew_ns),
             pods=(_mark(chain),),
             hours=reduce(or_, (1 << hour % _DAY for hour in hours), 0),
             # The first day of 1970 was a Thursday.
@@ -323,9 +324,11 @@ def _life(chain: Chain) -> tuple[int, int]:
     return since_ns, until_ns if until_ns > max(starts, default=until_ns) else 2**63
 
 
-def _starts(chain: Chain, skew_ns: int) -> int:
-    """How often it was started: several sources tell of one start, each at its own moment."""
+def _starts(chain: Chain, hours: set[int], skew_ns: int) -> int:
+    """How often it was started under our eyes, that is in an hour in which it was seen to do anything: a list of
+    containers tells of starts long ago, too. Several sources tell of one start, each at its own moment."""
     starts = sorted(chain.starts_ns)
+    starts = [one for one in starts if not hours.isdisjoint((one // HOUR_NS, (one + START_NS) // HOUR_NS))]
     return len(starts) - sum(later - earlier <= skew_ns for earlier, later in pairwise(starts))
 
 

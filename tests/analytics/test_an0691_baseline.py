@@ -145,6 +145,22 @@ def test_new_program_is_judged_beside_a_mature_baseline_only() -> None:
     ]
 
 
+def test_baseline_that_saw_no_start_does_not_know_what_is_done_then() -> None:
+    """A release migrates its database when it starts; what begins two minutes later is no part of that."""
+    steady = beside(msgspec.structs.replace(learned("old", *USUALLY), starts=0))
+    migrated = ran(9, "a", "/app/migrate", "--to", "7")
+    assert verdict(judged("new", *USUALLY, migrated, beside=MATURE)) == "alert"
+    assert verdict(judged("new", *USUALLY, migrated, beside=steady)) == "quiet"
+    assert judged("new", *USUALLY, LATERAL, beside=steady).only.verdict == "suspicious"
+    later = ran(122, "a", "/app/migrate", "--to", "7")
+    alert = judged("new", *USUALLY, later, beside=steady).only
+    assert [(b.what, b.reason, b.strength) for b in alert.behaviours] == [
+        ("/app/migrate --to 7", "unseen_program", "strong")
+    ]
+    assert any(reason.endswith("mature, but saw no container start") for reason in alert.reasons)
+    assert judged("new", *USUALLY, OUT, beside=steady).only.verdict == "alert"
+
+
 @pytest.mark.parametrize("row", ["internal_egress", "unseen_program"])
 def test_policy_may_look_at_neither(row: str) -> None:
     """As with every row."""

@@ -8,7 +8,8 @@
 | workload, namespace | stays | expected |
 | image (`unseen_program`; trusted content: `declared_binary`) | | expected |
 
-What is known nowhere stays what it is; where the baseline is mature, a weak one that it has not seen becomes strong.
+What is known nowhere stays what it is; where the baseline is mature, a weak one that it has not seen becomes strong. A
+baseline that never saw a container of the workload start does not know what is done then, however mature it is.
 """
 
 from collections.abc import Iterable
@@ -20,6 +21,7 @@ from tidewaiter.alert import BehaviourShown
 from tidewaiter.behaviour import UNSEEN_ROWS
 from tidewaiter.case import Case
 from tidewaiter.chain import Action
+from tidewaiter.completeness import START_NS
 from tidewaiter.policy_rules import Strength
 from tidewaiter.usual import Level, Usual, is_seen, level_of
 
@@ -63,11 +65,16 @@ def beside_usual(
     if not usual.knows_workload:
         return Beside(strength)
     is_new = not is_seen(usual, action)
-    if row in UNSEEN_ROWS and (not is_new or (row == "unseen_program" and not usual.completeness.is_mature)):
+    knows = usual.completeness.is_mature and not (usual.completeness.starts == 0 and _is_at_start(case, action))
+    if row in UNSEEN_ROWS and (not is_new or (row == "unseen_program" and not knows)):
         return None
-    if strength == "weak" and is_new and row in _RAISED_ROWS and usual.completeness.is_mature:
+    if strength == "weak" and is_new and row in _RAISED_ROWS and knows:
         return Beside("strong", is_raised=True)
     return Beside(strength)
+
+
+def _is_at_start(case: Case, action: Action) -> bool:
+    return any(0 <= action.time_ns - start <= START_NS for start in case.chain.starts_ns)
 
 
 def _excused(usual: Usual, strength: Literal["strong", "weak"], level: Level) -> Beside:
@@ -103,6 +110,8 @@ def usual_reasons(case: Case, expected: Iterable[BehaviourShown], raised: Iterab
 def _standing(usual: Usual) -> str:
     known = usual.completeness
     mature = "mature" if known.is_mature else "not mature"
+    if known.is_mature and known.starts == 0:
+        mature += ", but saw no container start"
     content = {"known": "knows this content", "new": "does not know this content", "unknown": "knows no digest of this"}
     before = f" (the last was {usual.predecessor})" if usual.predecessor is not None else ""
     return (
