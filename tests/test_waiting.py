@@ -1,12 +1,19 @@
 """Holds the waiting room: events leave it by any of their names, by age, or because it is full."""
 
+from collections.abc import Callable
+
 import msgspec
 import pytest
 
 from made_events import at, ran
 from tidewaiter import waiting
-from tidewaiter.event import ProcessExec
-from tidewaiter.waiting import WaitingRoom
+from tidewaiter.event import Event, ProcessExec
+from tidewaiter.waiting import END_NS, WaitingRoom
+
+
+def before(time_ns: int) -> Callable[[Event], int]:
+    """One time for all events."""
+    return lambda event: time_ns
 
 
 def exec_at(seconds: float) -> ProcessExec:
@@ -49,7 +56,7 @@ def test_event_without_names_leaves_by_age_only() -> None:
     """Nothing can claim it."""
     room = WaitingRoom()
     room.add(exec_at(1), ())
-    assert len(list(room.overdue(at(2)))) == 1
+    assert len(list(room.overdue(before(at(2))))) == 1
 
 
 def test_overdue_are_those_from_before_the_time() -> None:
@@ -58,7 +65,7 @@ def test_overdue_are_those_from_before_the_time() -> None:
     early, edge, late = (exec_at(seconds) for seconds in (1, 2, 3))
     for event in (late, early, edge):
         room.add(event, ("id:a",))
-    assert list(room.overdue(at(2))) == [early]
+    assert list(room.overdue(before(at(2)))) == [early]
     assert room.claim("id:a") == [late, edge]
 
 
@@ -68,7 +75,7 @@ def test_overdue_leave_in_order_of_time_and_may_claim_each_other() -> None:
     child, parent = exec_at(2), exec_at(1)
     room.add(child, ("pid:1",))
     room.add(parent, ("pid:0",))
-    overdue = room.overdue(at(9))
+    overdue = room.overdue(before(at(9)))
     assert next(overdue) is parent
     assert room.claim("pid:1") == [child]
     room.add(child, ("pid:2",))
@@ -79,8 +86,8 @@ def test_event_without_a_time_waits_to_the_end() -> None:
     """Nobody can say how long it has waited."""
     room = WaitingRoom()
     room.add(msgspec.structs.replace(exec_at(1), time_ns=None), ("id:a",))
-    assert list(room.overdue(2**62)) == []
-    assert len(list(room.overdue(2**63))) == 1
+    assert list(room.overdue(before(2**62))) == []
+    assert len(list(room.overdue(before(END_NS)))) == 1
 
 
 def test_first_under_a_name_goes_on_waiting() -> None:

@@ -57,8 +57,6 @@ class Activity:
         self.waiting = WaitingRoom()
         self.touched: list[Chain | tuple[str, PodRecord]] = []
         """Chains, and pods with their cluster, that a record spoke of; the engine empties it."""
-        self.now_ns = 0
-        """Latest event time seen from anybody."""
         self.refile: Callable[[Event], Outcome] = lambda event: "unattributed"
         """Files an event that waited, whatever its kind; the correlator sets it."""
         self._learned: list[str] = []
@@ -213,13 +211,13 @@ class Activity:
             self._on_resolved(left, self._last_resort(left))
         return "waiting"
 
-    def give_up(self, before_ns: int) -> None:
-        """What is older than a time waits no longer."""
-        for event in self.waiting.overdue(before_ns):
+    def give_up(self, until: Callable[[Event], int]) -> None:
+        """What is from before the time that `until` says for it waits no longer."""
+        for event in self.waiting.overdue(until):
             self._on_resolved(event, self._last_resort(event))
         for _ in range(len(self._found_by_pid)):
             found = self._found_by_pid.popleft()
-            if found[1].time_ns < before_ns:
+            if found[1].time_ns < until(found[0]):
                 self._note_by_pid(*found)
             else:
                 self._found_by_pid.append(found)
@@ -284,8 +282,7 @@ class Activity:
 
     def _act(self, chain: Chain, action: Action, event: ProcessExec | NetworkFlow | None = None) -> Outcome:
         self.touched.append(chain)
-        # By its own time: a list of pods, read early, may tell of moments that are days ahead of all else.
-        if self._settles(chain, min(action.time_ns, self.now_ns)):
+        if self._settles(chain, action.time_ns):
             return "irrelevant"
         row, is_counted = self._row_of(action)
         is_listed = self._indicators is not None and self._heed(self._indicators, chain, action)

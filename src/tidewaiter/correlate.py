@@ -4,6 +4,10 @@ Rules
 - Which event opens which stage stands in `STAGES`; stages are a partial order, so nothing here asks what came before.
 - Whatever arrives within the lateness leaves the same state in any order, and once or twice makes no difference.
 - What processes did is filed in `activity.py`, which also keeps what cannot be filed yet.
+- While nobody ticks there is no common now. How far a stream (source, cluster, node) has been read, the latest that it
+  told to have happened says; by that alone are its own records too late, and by that alone have they waited long
+  enough. So nobody is given up for a list of pods or containers, which tells of any moment whenever it is read, nor for
+  another stream that is far ahead. Of a stream that falls silent the last records wait to the end, bounded by `CAP`.
 """
 
 from collections.abc import Callable
@@ -43,6 +47,7 @@ from tidewaiter.policy import TrustPolicy
 from tidewaiter.provenance import learn_facts, learn_name, learn_pull, runtime_told
 from tidewaiter.shared import shared_text, shared_user
 from tidewaiter.sight import learn_blindness
+from tidewaiter.waiting import END_NS
 
 STAGES: dict[type[Event], str] = {
     ImagePull: "pull",
@@ -55,22 +60,23 @@ STAGES: dict[type[Event], str] = {
 }
 """The stage that an event opens. `ContainerFacts` opens create and start at the moments it tells."""
 
-PERISHABLE = (ContainerCreate, ContainerStart, ContainerStop, ContainerExec, ProcessExec, NetworkFlow)
-"""Events that expire when they come later than the lateness. What is known of content, names and pulls does not."""
+PERISHABLE = frozenset({ContainerCreate, ContainerStart, ContainerStop, ContainerExec, ProcessExec, NetworkFlow})
+"""Events that expire when they come later than the lateness. What is known of content, names and pulls does not, and
+says nothing of how far its stream has been read."""
 
 _SWEEP_EVERY = 4096
+"""Events between two looks at what waits, at the least."""
 
 
 class Progress(msgspec.Struct):
     """How far the streams have been read."""
 
     watermarks: dict[tuple[str, str, str | None], int] = msgspec.field(default_factory=dict)
-    """(source, cluster, node) -> latest event time."""
-    now_ns: int = 0
-    """Latest event time of all; once somebody ticks, what the ticks say."""
-    has_ticks: bool = False
-    since_sweep: int = 0
-    """Events since what waits was last looked through."""
+    """(source, cluster, node) -> latest time of what happened."""
+    now_ns: int | None = None
+    """What the ticks say; None while nobody ticks."""
+    until_sweep: int = 0
+    """Events until what waits is looked through again."""
     attempted_pulls: set[tuple[str, str, str | None, int | None]] = msgspec.field(default_factory=set)
     """(cluster, reference, node, minute) of pulls that failed."""
 
@@ -91,10 +97,9 @@ class Correlator:
         self.policy = policy
         self.activity = activity
         self.attempted_pulls = progress.attempted_pulls
-        self.activity.now_ns = progress.now_ns
-        self._has_ticks = progress.has_ticks
+        self.now_ns = progress.now_ns
         self._watermarks = progress.watermarks
-        self._since_sweep = progress.since_sweep
+        self._until_sweep = progress.until_sweep
         self._handlers: dict[type[Event], Callable[..., Outcome]] = {
             ImagePull: self._image_pull,
             ImagePullFailed: self._image_pull_failed,
@@ -117,24 +122,23 @@ class Correlator:
 
     def feed(self, event: Event) -> Outcome:
         """File one event; what became of it."""
-        if event.time_ns is not None and not self._in_time(event):
+        if type(event) in PERISHABLE and event.time_ns is not None and not self._in_time(event, event.time_ns):
             return "expired"
+        self._until_sweep -= 1
+        if self._until_sweep <= 0:
+            # Before the event is filed: what begins to wait has to be accounted for before it can be given up.
+            self.sweep()
         if event.node is not None and event.node not in self.directory.cluster(event.cluster).nodes:
             self.directory.node(self.directory.cluster(event.cluster), event.node)
-        outcome = self._handlers[type(event)](event)
-        self._since_sweep += 1
-        if self._since_sweep >= _SWEEP_EVERY:
-            self.sweep()
-        return outcome
+        return self._handlers[type(event)](event)
 
     def progress(self) -> Progress:
         """How far the streams have been read."""
-        now_ns, attempted = self.activity.now_ns, self.attempted_pulls
-        return Progress(self._watermarks, now_ns, self._has_ticks, self._since_sweep, attempted)
+        return Progress(self._watermarks, self.now_ns, self._until_sweep, self.attempted_pulls)
 
     def _tick(self, event: Tick) -> Outcome:
-        # Whoever ticks knows how far all streams are read; from then on single events do not move the time.
-        self._has_ticks = True
+        # Whoever ticks knows how far all streams are read, those that fell silent too.
+        self.now_ns = max(self.now_ns or 0, event.time_ns or 0)
         return "irrelevant"
 
     def _blindness(self, event: Blindness) -> Outcome:
@@ -143,12 +147,18 @@ class Correlator:
 
     def sweep(self) -> None:
         """Give up what has waited longer than the lateness (and as long again, for sensors that run behind)."""
-        self._since_sweep = 0
-        self.activity.give_up(self.activity.now_ns - 2 * self.policy.lateness_ns)
+        self.activity.give_up(self._read_until)
+        # As many events again as were looked at in vain: so each of them pays for one look, however many wait.
+        self._until_sweep = max(_SWEEP_EVERY, len(self.activity.waiting))
 
     def close(self) -> None:
         """The stream has ended: nothing more will name what waits."""
-        self.activity.give_up(2**63)
+        self.activity.give_up(lambda event: END_NS)
+
+    def _read_until(self, event: Event) -> int:
+        """Up to when all has been read that could name the container of an event of the same stream."""
+        now_ns, place = self.now_ns, (event.where.source, event.cluster, event.node)
+        return (self._watermarks.get(place, 0) if now_ns is None else now_ns) - 2 * self.policy.lateness_ns
 
     # ------------------------------------------------------------------------------------------ images
 
@@ -315,19 +325,21 @@ class Correlator:
             return "irrelevant"
         return self.activity.container_exec(event, self._chain_for(event))
 
-    def _in_time(self, event: Event) -> bool:
-        time_ns = event.time_ns or 0
-        if not self._has_ticks or isinstance(event, Tick):
-            self.activity.now_ns = max(self.activity.now_ns, time_ns)
+    def _in_time(self, event: Event, time_ns: int) -> bool:
         place = (event.where.source, event.cluster, event.node)
         latest_ns = self._watermarks.get(place, 0)
         if time_ns > latest_ns:
             self._watermarks[place] = time_ns
             return True
-        if latest_ns - time_ns <= self.policy.lateness_ns or not isinstance(event, PERISHABLE):
+        if latest_ns - time_ns <= self.policy.lateness_ns:
             return True
         # The kubelet's words about a container come listed in any order, and carry no id.
-        return event.container_id is None and event.container_id_prefix is None and event.pod is not None
+        return (
+            isinstance(event, ContainerEvent)
+            and event.container_id is None
+            and event.container_id_prefix is None
+            and event.pod is not None
+        )
 
 
 def masked_facts(facts: ImageFacts) -> ImageFacts:

@@ -163,9 +163,10 @@ class Engine:
 
     # ------------------------------------------------------------------------------------------ what need not be read
 
-    def _settles(self, chain: Chain, now_ns: int) -> bool:
-        """Whether a chain's behaviour cannot matter: trusted, and known for longer than anything may come late."""
-        age_ns = now_ns - (chain.first_seen_ns if chain.first_seen_ns is not None else now_ns)
+    def _settles(self, chain: Chain, time_ns: int) -> bool:
+        """Whether what a chain does at a time, and later, cannot matter: it is trusted, and known for longer than
+        anything may come late."""
+        age_ns = time_ns - (chain.first_seen_ns if chain.first_seen_ns is not None else time_ns)
         if (
             self.live
             # Trusted content, too, may meet what is looked for.
@@ -173,10 +174,10 @@ class Engine:
             or self.learning is not None
             or age_ns < 2 * self.policy.lateness_ns
             # Ever more seldom: what was not certain for a day is not in the next minute.
-            or now_ns - chain.checked_ns < max(_RECHECK_NS, (age_ns - now_ns + chain.checked_ns) // 2)
+            or time_ns - chain.checked_ns < max(_RECHECK_NS, (age_ns - time_ns + chain.checked_ns) // 2)
         ):
             return False
-        chain.checked_ns = now_ns
+        chain.checked_ns = time_ns
         if not chain.is_unique:
             return False
         pods = self.state.clusters[chain.cluster].records_of(chain.pod_namespace, chain.pod_name, chain.pod_uid)

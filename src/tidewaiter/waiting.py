@@ -4,12 +4,12 @@ Bounded: where the cap is reached, the event that has waited longest is given up
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from tidewaiter.event import Event
 
 CAP = 50_000
-_END_NS = 2**63
+END_NS = 2**63
 """Later than all times."""
 
 
@@ -41,17 +41,17 @@ class WaitingRoom:
         tickets = self._by_name.get(name)
         return [self._take(ticket) for ticket in tuple(tickets)] if tickets else []
 
-    def overdue(self, until_ns: int) -> Iterator[Event]:
-        """Events from before a time, the earliest first; each waits until it is its turn, so that what becomes of one
-        may claim another. What has no time of its own waits to the end."""
-        is_end, scanned = until_ns >= _END_NS, -1
+    def overdue(self, until: Callable[[Event], int]) -> Iterator[Event]:
+        """Events from before the time that `until` says for each, the earliest first; each waits until it is its turn,
+        so that what becomes of one may claim another. What has no time of its own waits to the end (`END_NS`)."""
+        scanned = -1
         while scanned != self._next:
             # Whoever came back in the meantime has a turn too.
             scanned = self._next
             late = [
                 ticket
                 for ticket, (event, _) in self._events.items()
-                if (is_end if event.time_ns is None else event.time_ns < until_ns)
+                if (END_NS - 1 if event.time_ns is None else event.time_ns) < until(event)
             ]
             late.sort(key=lambda ticket: _order(self._events[ticket][0]))
             for ticket in late:

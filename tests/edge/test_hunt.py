@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tidewaiter import correlate
 from tidewaiter.alert import Alert, ContainerShown, Incident
 from tidewaiter.analytics import analytics
 from tidewaiter.edge import ahead
@@ -279,3 +280,25 @@ def test_a_clock_from_the_future_does_not_move_time(tmp_path: Path) -> None:
     hunt.run()
     assert [output.verdict for output in engine.finish()] == ["alert"]
     assert engine.ledger.counts["tetragon"] == {"rejected": 1, "used": 1}
+
+
+def pod(name: str, second: int) -> dict[str, Any]:
+    """A pod as `kubectl get pods -o json` lists it."""
+    metadata = {"name": name, "namespace": "shop", "uid": name, "creationTimestamp": time_of(second)}
+    return {"metadata": metadata, "spec": {"nodeName": "n1", "containers": []}, "status": {"podIP": "10.0.0.9"}}
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_a_list_of_pods_that_is_read_early_leaves_nobody_unattributed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick: bool
+) -> None:
+    """It is in no order of time; what waits for its container goes on waiting for the daemon's file."""
+    monkeypatch.setattr(correlate, "_SWEEP_EVERY", 1)
+    items = [pod("first", 0), pod("later", 3 * 86_400), pod("second", 1)]
+    pods = {"kind": "PodList", "apiVersion": "v1", "items": items}
+    listed = written(tmp_path / "pods.json", [pods])
+    execs = written(tmp_path / "tetragon", [executed(UNTRUSTED, second) for second in (10, 11, 60)])
+    daemon = written(tmp_path / "docker", [docker(a, UNTRUSTED, THEIRS, 50) for a in ("create", "start")])
+    ran = run(listed, execs, daemon, quick=quick)
+    assert ran.counts["tetragon"] == {"waiting": 0, "used": 3}
+    assert ran.verdicts == [(UNTRUSTED, "alert")]

@@ -18,7 +18,7 @@ from tidewaiter.ledger import OUTCOMES, Ledger
 from tidewaiter.mask import mask_arguments, mask_text
 from tidewaiter.node import NameMoment, NodeState
 from tidewaiter.reference import ImageReferenceError, parse_reference, reference_or_none
-from tidewaiter.waiting import WaitingRoom
+from tidewaiter.waiting import END_NS, WaitingRoom
 
 pytestmark = pytest.mark.property
 SETTINGS = settings(deadline=None, max_examples=100, derandomize=True)
@@ -352,8 +352,8 @@ def test_each_event_leaves_the_waiting_room_once(events: list[tuple[list[str], i
     for number, (names, seconds) in enumerate(events):
         room.add(ran(seconds, None, "sh", line=number), tuple(names))
     left = [event.where.offset for event in room.claim("a")]
-    left += [event.where.offset for event in room.overdue(at(5))]
+    left += [event.where.offset for event in room.overdue(lambda event: at(5))]
     left += [event.where.offset for name in "bc" for event in room.claim(name)]
-    left += [event.where.offset for event in room.overdue(2**63)]
+    left += [event.where.offset for event in room.overdue(lambda event: END_NS)]
     assert sorted(left) == list(range(len(events)))
     assert len(room) == 0

@@ -19,7 +19,23 @@ from worlds import (
     worlds,
 )
 
-from made_events import AN0691, CORPORATE, connected, created, feed, finished, hunted, pulled, ran, rested, started
+from made_events import (
+    AN0691,
+    CORPORATE,
+    asked,
+    at,
+    connected,
+    created,
+    described,
+    feed,
+    finished,
+    hunted,
+    placed,
+    pulled,
+    ran,
+    rested,
+    started,
+)
 from tidewaiter.alert import Alert
 from tidewaiter.engine import Engine
 from tidewaiter.event import Event
@@ -107,6 +123,39 @@ def test_what_goes_in_is_the_sum_of_what_comes_out_at_any_moment(events: list[Ev
     summary = finished(engine).summary
     assert summary.records == sum(summary.outcomes.values()) == 2 * len(events) + 1
     assert summary.outcomes["waiting"] == 0
+
+
+DAYS = 3 * 86_400
+far_ahead = st.lists(
+    st.sampled_from(
+        [
+            placed(DAYS, "later", "n9", "10.0.0.99", uid="uid-later"),
+            asked(DAYS, "later", {"main": "other.example/z:1"}, uid="uid-later", user="eve"),
+            pulled(DAYS, "other.example/z:1", node="n9"),
+            described(DAYS, "w", "other", node="n9", started_ns=at(DAYS)),
+            created(DAYS, "w", "other.example/z:1", node="n9"),
+            ran(DAYS, "w", "id", node="n9"),
+            ran(DAYS, None, "id", node="n9", pid=4711, parent_pid=4710),
+        ]
+    ),
+    max_size=4,
+)
+"""Lists that tell of days to come, and a node whose streams are days ahead."""
+
+
+@SETTINGS
+@given(worlds, far_ahead, st.booleans(), st.randoms(use_true_random=False))
+def test_what_is_far_ahead_gives_nobody_up(events: list[Event], ahead: list[Event], twice: bool, chance: Any) -> None:
+    """Wherever it stands, once or twice, and however often what waits is looked through."""
+    world = numbered([*events, *ahead])
+    expected = final(by_time(world))
+    mixed = [*world, *again(world)] if twice else world
+    chance.shuffle(mixed)
+    engine = Engine(CORPORATE, AN0691)
+    for event in mixed:
+        feed(engine, [event])
+        engine.correlator.sweep()
+    assert outcome_of(engine) == expected
 
 
 records_of_one_kind = st.lists(container_records, max_size=1) | st.lists(

@@ -1,7 +1,7 @@
 """Turns files of telemetry into the engine's verdicts: the run loop of `hunt`.
 
-Files are read side by side in event time (`merge.py`), so that file boundaries mean nothing; after each batch the
-engine is told how far all streams are read.
+Files are read side by side in event time (`merge.py`), so that file boundaries mean nothing. Nobody ticks: how far a
+recording has been read only its records tell.
 """
 
 import time
@@ -11,18 +11,16 @@ import msgspec
 
 from tidewaiter.edge.ahead import AnnouncedSet, ReaderDied, is_worthwhile, read_ahead
 from tidewaiter.edge.batch import Batch, Unread
-from tidewaiter.edge.merge import SPAN_NS, Merge
+from tidewaiter.edge.merge import Merge
 from tidewaiter.edge.read import Stream, decode, recogniser_of
 from tidewaiter.edge.reader import ReadOptions
 from tidewaiter.edge.sieve import CanSkip, Sieve, skipper
 from tidewaiter.engine import Engine
-from tidewaiter.event import ContainerExec, Event, NetworkFlow, ProcessExec, Tick, Where
+from tidewaiter.event import ContainerExec, Event, NetworkFlow, ProcessExec, Where
 from tidewaiter.sources import RecordError, sources
 
 UNRECOGNISED = "unrecognised"
 _BEHAVIOUR = (ProcessExec, NetworkFlow, ContainerExec)
-_NO_TIME = 0
-_TICK = Where("clock", "-", 0)
 _DAY_NS = 86_400 * 1_000_000_000
 
 OnProgress = Callable[[str, int, int], None]
@@ -96,9 +94,7 @@ class Hunt:
         try:
             for batch in self._batches():
                 self._take(batch)
-                latest_ns = self._feed(batch)
-                if latest_ns > SPAN_NS:
-                    self._tick(latest_ns - SPAN_NS)
+                self._feed(batch)
                 self._on_progress(batch.stream, batch.position, self.engine.ledger.records)
         except ReaderDied as error:
             self.problems.append(Problem("all files", str(error)))
@@ -130,8 +126,8 @@ class Hunt:
         for unread in batch.unread[:1]:
             self._first_unread.setdefault(batch.stream, unread)
 
-    def _feed(self, batch: Batch) -> int:
-        """Decode the batch's records and feed their events. Gives the latest event time, or 0."""
+    def _feed(self, batch: Batch) -> None:
+        """Decode the batch's records and feed their events."""
         engine, can_skip, sources_by_name = self.engine, self._can_skip, self._sources
         is_quick = bool(engine.quiet)
         prefixes = self._prefixes
@@ -144,7 +140,6 @@ class Hunt:
         )
         cluster = batch.cluster
         skipped = batch.skipped
-        latest_ns = _NO_TIME
         is_filtered = self._since_ns is not None or self._until_ns is not None
         told: list[tuple[str, Sequence[Event], int]] = []
         for index, (name, record) in enumerate(zip(batch.sources, batch.records, strict=True)):
@@ -161,9 +156,6 @@ class Hunt:
             except RecordError:
                 engine.ledger.note(name, "rejected", weight)
                 continue
-            for event in events:
-                if event.time_ns is not None and event.time_ns > latest_ns:
-                    latest_ns = event.time_ns
             if is_filtered:
                 events = [event for event in events if self._is_wanted(event)]
             told.append((name, events, weight))
@@ -173,8 +165,6 @@ class Hunt:
         for name, count in skipped.items():
             engine.ledger.note(name, "irrelevant", count)
             self.skipped += count
-        horizon_ns = engine.horizon_ns
-        return latest_ns if horizon_ns is None or latest_ns <= horizon_ns else _NO_TIME
 
     def _is_wanted(self, event: Event) -> bool:
         """Whether an event lies in `--since` and `--until`; what came before keeps its say on origins and anchors."""
@@ -192,6 +182,3 @@ class Hunt:
         except RecordError:
             return None
         return min(times, default=None)
-
-    def _tick(self, time_ns: int) -> None:
-        self.engine.feed(Tick(time_ns=time_ns, cluster="", node=None, where=_TICK))

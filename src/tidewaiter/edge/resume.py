@@ -88,7 +88,7 @@ def _replayed(folder: StateFolder, engine: Engine, recording: Recording | None, 
             delivered[entry.id] = entry
     if unread:
         folder.sentences.append(f"{unread} lines of the state's journal could not be read and were left out")
-    left_ns = engine.activity.now_ns or None
+    left_ns = engine.correlator.now_ns or None
     given = [output for output in outputs if isinstance(output, Alert | Incident)]
     return Resumed(engine, _owed(engine, given, delivered), numbers, None if is_empty else left_ns)
 
