@@ -43,7 +43,7 @@ def parse_duration(text: str) -> int:
     duration_ns = int(found[1]) * _UNITS[found[2]] * SECOND_NS if found else -1
     if not 0 <= duration_ns <= _MAX_DURATION_NS:
         raise ValueError(
-            f'"{cut(text)}" is no duration, such as 90s, 15m, 1h, 30d or plain seconds (ten years at most)'
+            f'"{cut(text)}" is not a duration, such as 90s, 15m, 1h, 30d or plain seconds (ten years at most)'
         )
     return duration_ns
 

@@ -103,6 +103,15 @@ def test_history_names_the_releases_without_it(store: Path, tmp_path: Path) -> N
     assert run("history", "G0139").stdout.endswith("not in 20.0\n")
 
 
+def test_a_platform_that_is_none_is_answered_with_those_there_are(store: Path) -> None:
+    """Four noughts would look like an answer."""
+    for command in ("show", "coverage"):
+        result = run(command, "--platform", "Nope")
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert result.stderr.startswith("Nope: no platform of enterprise 19.1; there are ")
+        assert "Containers" in result.stderr
+
+
 def test_a_platform_is_listed_with_what_feeds_it(store: Path) -> None:
     listed = told("show", "--platform", "containers")
     assert [one["id"] for one in listed["analytics"]] == ["AN0691"]

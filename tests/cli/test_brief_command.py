@@ -110,9 +110,9 @@ def test_a_missing_library_is_one_sentence(tmp_path: Path) -> None:
         [sys.executable, "-c", without, "brief", str(tmp_path / "a.html")], capture_output=True, text=True
     )
     assert told.returncode == 2
-    assert (
-        told.stderr
-        == "lxml is not installed, which is needed to read this; install it with: pip install 'tidewaiter[brief]'\n"
+    assert told.stderr == (
+        "lxml is not installed, which briefings need; in tidewaiter's own folder run: "
+        f"{sys.executable} -m pip install -e '.[brief]'\n"
     )
 
 
@@ -245,7 +245,7 @@ def test_a_run_that_was_killed_goes_on(tmp_path: Path, site: Site, monkeypatch: 
     ask = Polite.ask
     with monkeypatch.context() as patched:
         patched.setattr(Polite, "ask", killed)
-        assert run(feed, "-o", str(out)).exit_code == 1
+        assert run(feed, "-o", str(out)).exit_code == 130
     assert "2 articles: 2 new" in done(feed, "-o", str(out))
     assert len(state(out)) == 6
 

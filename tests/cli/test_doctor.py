@@ -124,7 +124,7 @@ def test_captures_of_docker(golden: Golden, shared: Path, monkeypatch: pytest.Mo
     monkeypatch.chdir(shared)
     result = doctor("captures/docker")
     assert (result.exit_code, result.stderr) == (3, "")
-    assert result.stdout.startswith("WHOLE CHAIN: NO\n")
+    assert result.stdout.startswith("WHOLE CHAIN: NO, a part of an attack would go unseen\n")
     golden("captures-docker.txt", result.stdout)
 
 
@@ -187,7 +187,7 @@ def test_this_host_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor_live, "look", lambda: shut)
     result = doctor()
     assert result.exit_code == 3
-    assert "first mend  run it as root (sudo)" in result.stdout
+    assert "first fix   run it as root (sudo)" in result.stdout
 
 
 def test_this_host_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:

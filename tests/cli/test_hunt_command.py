@@ -229,6 +229,11 @@ def test_no_readable_path_is_told(tmp_path: Path) -> None:
     assert len(result.stderr.splitlines()) == 2
 
 
+def test_an_empty_name_is_told() -> None:
+    """`hunt "$LOGS"` without LOGS."""
+    assert_refused(hunt(""), "'': an empty name; is a variable not set?")
+
+
 def test_no_path_at_all_is_told() -> None:
     """With the usage."""
     assert_refused(hunt(), "PATH")
@@ -237,8 +242,10 @@ def test_no_path_at_all_is_told() -> None:
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [
-        (["--source", "falcon"], "falcon: no such source; known are"),
-        (["--require", "falcon"], "falcon: no such source; known are"),
+        (["--source", "falcon"], "falcon: no such source; did you mean falco"),
+        (["--require", "falcon"], "falcon: no such source; did you mean falco"),
+        (["--source", "docker"], "docker: no such source; did you mean docker_events, docker_inspect?"),
+        (["--source", "zzz"], "zzz: no such source; there are admission_review, auditd"),
         (["--lateness", "soon"], "--lateness: "),
         (["--since", "yesterday"], "--since: "),
         (["--until", "2026-99-99"], "--until: "),

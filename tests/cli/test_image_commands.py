@@ -250,7 +250,7 @@ def test_whatis_looks_into_single_documents_and_several_places() -> None:
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["shop.tar"], "no digest: sha256: and 64 lower-case hex characters"),
+        (["shop.tar"], "shop.tar: not a whole digest; write sha256: and all of its 64 lower-case hex characters"),
         (["sha256:abc", "--in", "shop.tar"], "a sha256 digest has 64 lower-case hex characters"),
         (["sha256:" + "0" * 64], "nowhere to look: name a place with --in"),
         (["sha256:" + "0" * 64, "--in", "nowhere"], "nothing is there"),

@@ -217,7 +217,7 @@ class TestSuggest:
         result = run("suggest", "empty/")
         assert result.exit_code == 0
         assert load_policy(result.stdout, "policy.yaml").trust == ()
-        assert "no repository was seen" in result.stderr
+        assert "no image was named" in result.stderr
 
     def test_an_unreadable_path_is_one_sentence(self) -> None:
         result = run("suggest", "none/")

@@ -39,6 +39,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 @pytest.fixture
 def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
     """A terminal as stderr."""
+    monkeypatch.setenv("TERM", "xterm")
     made = Terminal()
     monkeypatch.setattr(_progress, "sys", SimpleNamespace(stderr=made))
     return made

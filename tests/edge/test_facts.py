@@ -78,7 +78,7 @@ def test_a_line_that_is_no_record_is_told_with_its_number(tmp_path: Path, line: 
     """Cut, of wrong types, nested without end: one sentence with the path and the line."""
     path = written(tmp_path / "facts.jsonl", GOOD, line)
     told = fault(path)
-    assert told.startswith(f"{path}:2: no image_facts record: ")
+    assert told.startswith(f"{path}:2: not an image_facts record (tidewaiter image facts writes them): ")
     assert "\n" not in told
 
 

@@ -156,6 +156,16 @@ class TestSummary:
         assert "7 read: 7 used\n" in text
         assert "evicted" not in text
 
+    def test_nothing_read_is_not_called_complete(self) -> None:
+        nothing = msgspec.structs.replace(summaries()["complete"], records=0, outcomes={}, sources={})
+        assert "EMPTY: there was not one record to read" in render(nothing)
+        assert "complete" not in render(nothing)
+
+    def test_what_was_not_understood_is_in_the_headline(self) -> None:
+        complete = summaries()["complete"]
+        told = msgspec.structs.replace(complete, outcomes={**complete.outcomes, "rejected": 7})
+        assert render(told).startswith("Summary complete, but for 7 records that could not be understood\n")
+
     def test_incomplete_is_said_loudly(self) -> None:
         text = render(summaries()["incomplete"], color=True)
         assert "\x1b[1;31mINCOMPLETE" in text

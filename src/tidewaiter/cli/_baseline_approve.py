@@ -55,7 +55,9 @@ class Approvals(msgspec.Struct):
 @click.option("--dry-run", is_flag=True, help="Say what would be approved, and change nothing.")
 @form_option
 def approve(path: str, workload: str, content: str | None, dry_run: bool, form: str) -> None:
-    """Expect from now on what a workload was seen to do, although nobody vouches for its image.
+    """Accept as normal what a workload was seen to do.
+
+    For images that no rule of the policy vouches for: what a trusted image does needs no approval.
 
     A WORKLOAD is written NAMESPACE/KIND/NAME, a container of plain Docker /Container/NAME (the first slash may be left
     out). Named so, all is approved that it did, what alerted too: look at it first, with `baseline show` or

@@ -53,8 +53,9 @@ class ProfileChange(msgspec.Struct, frozen=True):
 @click.argument("new", metavar="NEW")
 @form_option
 def diff(old: str, new: str, form: str) -> None:
-    """Say what NEW knows that OLD does not, and the other way round, by workload and content.
+    """Compare two baselines, by workload and image content.
 
+    Says what NEW knows that OLD does not, and the other way round.
     How often something was seen is no difference. In text - is gone, + is new, ! is in another state.
 
     \b

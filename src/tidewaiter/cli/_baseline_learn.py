@@ -93,8 +93,9 @@ def learn(
     lateness: int | None,
     form: str,
 ) -> None:
-    """Learn from recorded telemetry what each workload does on each image content, and say how much is known.
+    """Learn from recorded telemetry what each workload does.
 
+    It is kept by image content, and how much of it all is known is said.
     Reads what `hunt` reads, also the recordings of `watch --record`. What a trusted image did is expected from then
     on; what any other did is written down and held back until somebody approves it, and so is what alerted.
 

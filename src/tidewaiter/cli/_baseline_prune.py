@@ -91,7 +91,9 @@ def prune(
     dry_run: bool,
     form: str,
 ) -> None:
-    """Take out what was not seen for long: behaviours, measured against the last hour of their workload's content, and
+    """Remove what was not seen for a long time.
+
+    Behaviours, measured against the last hour of their workload's content, and
     whole contents, against the last hour that was learned of their cluster. What alerted goes with its content only.
 
     With --workload or --content and no time, all of those goes.

@@ -38,7 +38,7 @@ from tidewaiter.workload import WorkloadKey
 @click.option("--policy", "policy_path", metavar="FILE", help="Says from when on a baseline is mature.")
 @form_option
 def show(path: str, workload: str | None, content: str | None, policy_path: str | None, form: str) -> None:
-    """Show what a baseline knows: how much of each workload, or all that one workload does.
+    """Show what a baseline knows, of all workloads or of one.
 
     A WORKLOAD is written NAMESPACE/KIND/NAME, a container of plain Docker /Container/NAME; with * it is a pattern.
 

@@ -45,16 +45,16 @@ def render(report: Report, page: Page) -> list[str]:
 def _answer(report: Report, page: Page) -> list[str]:
     """What is missing, in one look."""
     if report.whole_chain:
-        told = "seen" if report.subject == "telemetry" else "can be seen"
-        lines = page.wrap([Span("WHOLE CHAIN: YES", f"1;{GREEN}"), Span(f"every link {told}")])
+        told = "was seen" if report.subject == "telemetry" else "can be seen"
+        lines = page.wrap([Span("WHOLE CHAIN: YES,", f"1;{GREEN}"), Span(f"every step from pull to connection {told}")])
         partly = [entry.link for entry in report.log_sources if entry.state == "amber"]
         partly += ["digest"] if report.digest.state == "amber" else []
         return lines + (_row(page, "in part", [Span(", ".join(partly), YELLOW)]) if partly else [])
-    lines = page.wrap([Span("WHOLE CHAIN: NO", f"1;{RED}")])
+    lines = page.wrap([Span("WHOLE CHAIN: NO,", f"1;{RED}"), Span("a part of an attack would go unseen")])
     for sentence in report.missing:
         lines += _row(page, "missing", [Span(clipped(sentence, 600))])
     if report.mend is not None:
-        lines += _row(page, "first mend", [Span(clipped(report.mend, 400), BOLD)])
+        lines += _row(page, "first fix", [Span(clipped(report.mend, 400), BOLD)])
     return lines
 
 
@@ -66,7 +66,7 @@ def _links(report: Report, page: Page) -> list[str]:
         state = page.paint(entry.state.ljust(7), _STATE_STYLES[entry.state])
         told = [Span(entry.name)] if isinstance(entry, LogSource) else []
         if isinstance(entry, LogSource) and entry.told_by:
-            told.append(Span(f"told by {', '.join(entry.told_by)}", DIM))
+            told.append(Span(f"seen by {', '.join(entry.told_by)}", DIM))
         lines += page.wrap(told, f"  {state}{page.paint(link.ljust(_LINK), BOLD)}", " " * (9 + _LINK))
         if entry.why in before:
             lines += page.wrap([Span(f"as {before[entry.why]}")], _UNDER, _UNDER)
@@ -74,7 +74,7 @@ def _links(report: Report, page: Page) -> list[str]:
         before[entry.why] = link
         lines += page.wrap([Span(clipped(entry.why, 600))], _UNDER, _UNDER)
         if entry.mend is not None:
-            lines += page.wrap([Span("mend:", YELLOW), Span(clipped(entry.mend, 400))], _UNDER, _UNDER + "      ")
+            lines += page.wrap([Span("fix:", YELLOW), Span(clipped(entry.mend, 400))], _UNDER, _UNDER + "     ")
     return lines
 
 

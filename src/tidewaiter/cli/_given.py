@@ -1,6 +1,7 @@
 """Turns what commands are given alike (paths, facts, baselines, sources) into what is known, and into faults."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
 import click
@@ -93,7 +94,11 @@ def nothing_to_read(paths: Sequence[str], problems: Iterable[tuple[str, str]]) -
 def check_source(name: str) -> None:
     """Raises `UsageFault` for a name that no source has."""
     if name not in sources():
-        raise UsageFault(f"{printable(name)}: no such source; known are {', '.join(sorted(sources()))}")
+        near = get_close_matches(name, sources(), 3, 0.5) or [
+            known for known in sorted(sources()) if name and name in known
+        ]
+        hint = f"; did you mean {', '.join(near)}?" if near else f"; there are {', '.join(sorted(sources()))}"
+        raise UsageFault(f"{printable(name)}: no such source{hint} (see: tidewaiter sources)")
 
 
 def silent_sources(engine: Engine, required: Sequence[str]) -> list[str]:

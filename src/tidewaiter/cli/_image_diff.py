@@ -35,7 +35,9 @@ _STYLES = {"same": "", "removed": RED, "added": GREEN, "changed": YELLOW}
 @target_options
 @form_option
 def diff(a: str, b: str, is_all: bool, choice: Choice, options: OpenOptions, form: str) -> None:
-    """Say whether two images are the same content, and which layers, files and config keys changed.
+    """Compare two images: same content, or what differs.
+
+    Names the layers, files and config keys that changed.
 
     Same content is the same unpacked layers and the same run settings (entrypoint, command, environment, user,
     healthcheck ...) on every platform both have. Two forms of one image, or two compressions, have other digests and

@@ -17,8 +17,9 @@ from tidewaiter.sinks._escape import encode_json
     "--format", "form", type=click.Choice(["json"]), default="json", show_default=True, help="Form of the output."
 )
 def facts(images: tuple[str, ...], options: OpenOptions, form: str) -> None:
-    """Print what was proven of images as image_facts records, one JSON object a line, for `tidewaiter hunt --facts`.
+    """Print proven facts of images, for `tidewaiter hunt --facts`.
 
+    One image_facts record for each, as a JSON object on a line.
     An image about which anything is disproven gives no record.
 
     \b

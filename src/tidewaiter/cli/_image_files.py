@@ -72,8 +72,9 @@ def _matches(path: str, patterns: tuple[str, ...]) -> bool:
 @target_options
 @form_option
 def files(image: str, paths: tuple[str, ...], history: bool, choice: Choice, options: OpenOptions, form: str) -> None:
-    """List the files that a container of an image sees, each with the layer that wrote it, and what layers deleted.
+    """List the files of an image, each with its layer.
 
+    What a container of it would see, and what layers deleted.
     A PATH narrows the list to itself and what is below it; it may hold * and ?. Layers are counted from 1 at the
     bottom.
 

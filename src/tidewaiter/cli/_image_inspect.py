@@ -29,7 +29,7 @@ from tidewaiter.sinks._escape import encode_json
 @target_options
 @form_option
 def inspect(image: str, has_env: bool, choice: Choice, options: OpenOptions, form: str) -> None:
-    """Show what an image is: its digests, how it runs, its layers, and what could run in it.
+    """Show digests, settings, layers, and what could run.
 
     Of several images (platforms, names) the tree of digests is shown, and no layer is read; choose one to see all of
     it. What could run is told by file names alone: shells, package managers, download tools, files that run as root.

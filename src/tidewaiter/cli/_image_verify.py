@@ -24,7 +24,7 @@ _SHOWN = 50
 @target_options
 @form_option
 def verify(image: str, is_all: bool, options: OpenOptions, form: str) -> None:
-    """Prove every digest of an image over its exact bytes, or say which relation is broken.
+    """Recompute every digest of an image, and say what is wrong.
 
     Index, manifest, config and layer digests and sizes, the unpacked layers against the config, chain IDs, platforms,
     history: each holds, is broken, or is open with a reason.

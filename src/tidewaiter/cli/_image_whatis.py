@@ -23,6 +23,7 @@ from tidewaiter.sinks._escape import clipped, encode_json
 from tidewaiter.sinks._page import BOLD, YELLOW, Page, Span
 
 _HEX = re.compile(r"[0-9a-f]{64}\Z")
+_WANTED = "write sha256: and all of its 64 lower-case hex characters"
 _WORDS = {
     "diff_id": "diff_id: a layer unpacked",
     "chain_id": "chain ID: a stack of layers",
@@ -39,22 +40,25 @@ _WORDS = {
 @target_options
 @form_option
 def whatis(words: tuple[str, ...], places: tuple[str, ...], options: OpenOptions, form: str) -> None:
-    """Say what a digest is the digest of: index, manifest, config, layer, diff_id, chain ID, v1 id.
+    """Say what a digest identifies.
 
+    An index, manifest, config, layer, diff_id, chain ID or v1 id.
     A PLACE is an image in any form, a folder, or a file with an index, a manifest, a config or a list of diff_ids
     alone. Nothing is guessed: what the bytes there do not prove is `not_found`. More places may follow --in PLACE.
 
     \b
     Examples:
-      tidewaiter image whatis sha256:44cf9857a803... --in web.tar
-      tidewaiter image whatis 468327b5cd7c... 8bf067b107a6... --in manifest.json config.json
+      tidewaiter image whatis "$(docker inspect --format '{{.Image}}' web)" --in web.tar
+      tidewaiter image whatis sha256:DIGEST sha256:ANOTHER --in manifest.json config.json
+
+    A DIGEST is written out, with or without sha256: before its 64 hex characters; a beginning could be that of several.
 
     Exit status: 0 answered, also where a digest was not found; 2 usage.
     """
     digests = tuple(word for word in words if _is_digest(word))
     places += tuple(word for word in words if not _is_digest(word))
     if not digests:
-        raise UsageFault(f"{printable(words[0])[:140]}: no digest: sha256: and 64 lower-case hex characters")
+        raise UsageFault(f"{printable(words[0])[:140]}: not a whole digest; {_WANTED}")
     if not places:
         raise UsageFault("nowhere to look: name a place with --in")
     faults = [fault for digest in digests if (fault := _fault(digest)) is not None]
@@ -82,7 +86,8 @@ def _is_digest(word: str) -> bool:
 
 
 def _fault(digest: str) -> str | None:
-    return digest_fault(digest if ":" in digest else f"sha256:{digest}")
+    fault = digest_fault(digest if ":" in digest else f"sha256:{digest}")
+    return f"{fault}; {_WANTED}" if fault is not None and "64" not in fault else fault
 
 
 def _documents(place: str) -> Loose | None:

@@ -7,6 +7,7 @@ import time
 from types import TracebackType
 from typing import Self
 
+from tidewaiter.cli._terminal import is_terminal
 from tidewaiter.policy_yaml import printable
 
 _EVERY_S = 0.25
@@ -18,7 +19,7 @@ class _Line:
     """A line on the terminal that is gone when the work is done."""
 
     def __init__(self) -> None:
-        self._is_shown = sys.stderr.isatty()
+        self._is_shown = is_terminal(sys.stderr)
         self._started_s = self._last_s = time.monotonic()
 
     def __enter__(self) -> Self:

@@ -4,14 +4,23 @@ import os
 import select
 import shutil
 import sys
+from typing import NoReturn, TextIO
 
+EXIT_NO_READER = 141
+"""What a shell shows of a program that ended by SIGPIPE."""
 _NARROWEST, _WIDEST = 60, 140
+_PLAIN_TERMINALS = ("", "dumb", "unknown")
 
 
 def page_size() -> tuple[int, bool]:
     """Width of the text, and whether it is coloured."""
     width = min(max(shutil.get_terminal_size((100, 24)).columns, _NARROWEST), _WIDEST)
-    return width, sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    return width, is_terminal(sys.stdout) and not os.environ.get("NO_COLOR")
+
+
+def is_terminal(stream: TextIO) -> bool:
+    """Whether a stream is a terminal that understands escape sequences."""
+    return stream.isatty() and os.environ.get("TERM", "dumb") not in _PLAIN_TERMINALS
 
 
 def write_text(text: str) -> None:
@@ -24,9 +33,18 @@ def write_bytes(data: bytes) -> None:
     try:
         put(data)
     except BrokenPipeError:
-        # Whoever read us has seen enough (`| head`).
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        leave_reader()
+
+
+def leave_reader() -> NoReturn:
+    """End the program quietly: whoever read it has seen enough (`| head`)."""
+    drop_stdout()
+    sys.exit(EXIT_NO_READER)
+
+
+def drop_stdout() -> None:
+    """Whatever is still in a buffer goes nowhere, so that Python has nothing to complain of at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def put(data: bytes) -> None:

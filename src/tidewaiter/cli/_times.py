@@ -31,7 +31,9 @@ def moment_ns(ctx: click.Context, param: click.Parameter, text: str | None) -> i
     try:
         moment = datetime.fromisoformat(f"{text}T00:00:00" if _DAY.match(text) else text)
     except ValueError:
-        sentence = f'"{printable(text)}" is no time, such as 2026-09-21T14:13:00Z or 2026-09-21'
+        sentence = (
+            f'"{printable(text)}" is not a time; write one such as 2026-09-21T14:13:00Z, or a date: 2026-09-21 (UTC)'
+        )
         raise UsageFault(f"{param.opts[0]}: {sentence}") from None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)

@@ -21,7 +21,7 @@ _TITLES: dict[Way, str] = {
 
 def page(shown: Shown) -> str:
     """The proposals for people."""
-    lines = [f"{shown.given} given; history: {shown.alerts:,} alerts, {shown.containers:,} containers"]
+    lines = [f"{shown.given} given; history: {_count(shown.alerts, 'alert')}, {_count(shown.containers, 'container')}"]
     for record, scope in shown.tuning.silent:
         lines += ["", f'{record.id[:_ID]} is silent already, by the scope "{scope}" of the policy']
     seen: set[int] = set()

@@ -7,7 +7,6 @@ Theory of operation
   the containers if there are any, the summary, and all that was said.
 """
 
-import os
 import sys
 import termios
 import threading
@@ -23,7 +22,7 @@ from rich.live import Live
 from rich.text import Text
 
 from tidewaiter.alert import Alert, ContainerShown, Incident, Output, Summary
-from tidewaiter.cli._terminal import page_size
+from tidewaiter.cli._terminal import is_terminal, page_size
 from tidewaiter.cli._watch_frame import Scene, render_scene
 from tidewaiter.edge.collector import Condition
 from tidewaiter.edge.watch import Pulse
@@ -43,7 +42,7 @@ _JOIN_S = 1.0
 
 def is_possible() -> bool:
     """Whether stdout is a terminal on which something can be drawn."""
-    return sys.stdout.isatty() and os.environ.get("TERM", "dumb") not in ("", "dumb", "unknown")
+    return is_terminal(sys.stdout)
 
 
 class Screen:

@@ -32,7 +32,7 @@ from tidewaiter.policy_yaml import printable
 
 @click.group()
 def attack() -> None:
-    """Look things up in ATT&CK, as it was released: objects, relations, history.
+    """Look up ATT&CK offline: objects, relations, history, coverage.
 
     ATT&CK's text is not shipped; import the releases that you want.
 
@@ -61,7 +61,9 @@ def _print_json(document: object) -> None:
 def import_command(
     bundles: tuple[str, ...], release: str | None, sha256: str | None, store: str | None, form: str
 ) -> None:
-    """Take releases of ATT&CK in: STIX 2.0 or 2.1 bundles, plain, .xz or .gz, files or URLs.
+    """Import releases of ATT&CK, from files or URLs.
+
+    STIX 2.0 or 2.1 bundles, plain, .xz or .gz.
 
     Each is taken in wholly or not at all. MITRE publishes them at https://github.com/mitre-attack/attack-stix-data.
 
@@ -128,7 +130,9 @@ def show(
     is_long: bool,
     form: str,
 ) -> None:
-    """Show one object: technique, analytic, detection strategy, data component, group, software, mitigation ...
+    """Show one object, or all that touches a platform.
+
+    An object is a technique, analytic, detection strategy, data component, group, program, mitigation, campaign ...
 
     The name of a log source (containerd:events) shows the analytics and data components that ask for it.
     With --platform: every technique, detection strategy and analytic that touches it, the log sources that each needs,
@@ -205,7 +209,9 @@ def history(wanted: str, domain: str | None, store: str | None, form: str) -> No
 @click.option("--all", "is_long", is_flag=True, help="Name every object.")
 @form_option
 def diff(before: str, after: str, domain: str | None, store: str | None, is_long: bool, form: str) -> None:
-    """Show what changed between two releases; relationships are objects too.
+    """Show what changed between two releases.
+
+    Relationships are objects too.
 
     \b
     Example:
@@ -237,7 +243,9 @@ def diff(before: str, after: str, domain: str | None, store: str | None, is_long
 def search(
     words: tuple[str, ...], release: str | None, domain: str | None, store: str | None, most: int, form: str
 ) -> None:
-    """Find objects by words: in their names, texts and log sources. A word also finds what begins with it.
+    """Find objects by words in names, texts and log sources.
+
+    A word also finds what begins with it.
 
     \b
     Example:
@@ -270,7 +278,10 @@ def search(
 def coverage(
     platform: str, release: str | None, domain: str | None, store: str | None, output: str | None, form: str
 ) -> None:
-    """Tell which techniques of a platform our analytics and sources reach, and export it as a Navigator layer.
+    """Show which techniques of a platform we can detect or feed.
+
+    `implemented`: an analytic of tidewaiter; fed: the log sources that ATT&CK's analytic asks for can be read here.
+    Also as a layer of the ATT&CK Navigator.
 
     \b
     Examples:
@@ -299,7 +310,9 @@ def coverage(
 @store_option
 @form_option
 def site(output: str, release: str | None, domain: str | None, store: str | None, form: str) -> None:
-    """Write a release as pages: every object, its relations as links, and an explorer that needs no server.
+    """Write a release as web pages that need no server.
+
+    Every object with its relations as links, and an explorer.
 
     \b
     Example:

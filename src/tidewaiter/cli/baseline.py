@@ -12,7 +12,7 @@ from tidewaiter.cli._baseline_show import show
 
 @click.group()
 def baseline() -> None:
-    """Learn what workloads usually do, and look after what was learned.
+    """Learn what is normal for each workload, and keep that up to date.
 
     \b
     Example, the first day and every day after it:

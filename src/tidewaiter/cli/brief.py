@@ -12,7 +12,7 @@ from tidewaiter.cli._faults import UsageFault
 from tidewaiter.cli._terminal import write_bytes
 from tidewaiter.edge.article import article_of, raw_kind
 from tidewaiter.edge.article_bytes import Raw, read_source
-from tidewaiter.edge.article_fault import ArticleError, needed
+from tidewaiter.edge.article_fault import ArticleError, check_libraries, needed
 from tidewaiter.edge.article_fetch import Fetched, client, fetched, is_url
 from tidewaiter.edge.attack_index import index_path, technique_index
 from tidewaiter.edge.attack_library import Library
@@ -47,10 +47,13 @@ from tidewaiter.policy_yaml import printable
     "--most", type=click.IntRange(1, 5000), default=200, show_default=True, help="Articles of a feed to read."
 )
 def brief(source: str, form: str, output: str | None, attack_release: str | None, store: str | None, most: int) -> None:
-    """Turn an article into a threat briefing: indicators with reasons, techniques with evidence, hunts.
+    """Turn an article into a briefing: indicators, techniques, hunts.
 
-    SOURCE is a file, a web address or - (standard input): HTML, Markdown, text, PDF, or a feed (RSS, Atom). Of one
-    article nothing but SOURCE is asked for. A feed needs -o DIR; its articles are fetched, one at a time.
+    Each indicator has a disposition and a reason, each technique the sentence that shows it, and hunts are queries for
+    Splunk, Defender, Elastic and Sigma, and a list for `tidewaiter hunt --indicators`.
+
+    SOURCE is a file, a web address or - (standard input): HTML, Markdown, text, PDF, or a feed (RSS, Atom). For one
+    article nothing but SOURCE is fetched. A feed needs -o DIR; its articles are fetched, one at a time.
 
     \b
     Examples:
@@ -61,6 +64,7 @@ def brief(source: str, form: str, output: str | None, attack_release: str | None
     Exit status: 0, 2 usage or an article that cannot be read, 3 some of a feed's articles could not be read.
     """
     try:
+        check_libraries()  # at once: learning a release takes a while
         index = _technique_index(attack_release, store)
         known = opened_index(Path(output)) if output is not None and Path(output).is_dir() else None
         if known is not None and known.feed != source:

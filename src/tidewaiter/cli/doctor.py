@@ -42,7 +42,9 @@ def doctor(
     source: str | None,
     form: str,
 ) -> None:
-    """Say what can be seen: of a chain from pull to connection, which links, how well, and how to mend the rest.
+    """Check what can be detected here, and how to close the gaps.
+
+    For each step from pull to connection: whether it is seen, how well, and what to switch on where it is not.
 
     Without a PATH it looks at this host; with one it reads recorded telemetry, as `hunt` does, and says the same of it.
 

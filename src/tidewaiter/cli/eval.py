@@ -54,7 +54,9 @@ def evaluation_command(
     html_path: str | None,
     form: str,
 ) -> None:
-    """Score labelled scenarios: precision, recall, exact verdicts, and what they owe to each setting and source.
+    """Score labelled scenarios: precision, recall, exact verdicts.
+
+    Also what they owe to each setting and to each source of telemetry.
 
     A scenario is a folder in FOLDER with telemetry, policy.yaml and expect.toml (docs/eval.md).
 

@@ -44,7 +44,7 @@ _WIDTH = 100
 )
 @click.option("-o", "--output", "output", metavar="FILE", help="Write it there.  [default: standard output]")
 def explain(alert: str, sources: tuple[str, ...], policy_path: str | None, form: str, output: str | None) -> None:
-    """Explain one alert: the timeline, the identity of its image, each decision with its rule, and what was not seen.
+    """Explain one alert: timeline, image identity, decisions, gaps.
 
     ID is that of an alert or of an incident, or the beginning of one. Other records of the run say where else the same
     content ran, and which containers were silent about something alike, and why.

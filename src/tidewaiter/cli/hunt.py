@@ -54,21 +54,35 @@ _FEW_CONTAINERS = 25
 )
 @click.option("--cluster", default="default", show_default=True, help="Cluster of records that name none.")
 @click.option("--node", help="Node of records that name none.")
-@click.option("--source", "source", metavar="NAME", help="Read every record as this source's.")
-@click.option("--require", "required", multiple=True, metavar="SOURCE", help="Incomplete if this source never spoke.")
+@click.option(
+    "--source", "source", metavar="NAME", help="Read every record as this source's; else each is recognised by itself."
+)
+@click.option(
+    "--require", "required", multiple=True, metavar="SOURCE", help="Exit status 3 if this source has no record."
+)
 @click.option(
     "--min-attribution",
     type=click.FloatRange(0, 1),
     metavar="SHARE",
-    help="Incomplete if less of a source's container records could be attributed.",
+    help="Exit status 3 if of a source's container records less than this (0 to 1) could be tied to a container.",
 )
-@click.option("--since", callback=moment_ns, metavar="TIME", help="Leave out behaviour from before.")
+@click.option(
+    "--since",
+    callback=moment_ns,
+    metavar="TIME",
+    help="Leave out behaviour from before (2026-09-21T14:13:00Z, 2026-09-21).",
+)
 @click.option("--until", callback=moment_ns, metavar="TIME", help="Leave out everything from after.")
-@click.option("--lateness", callback=duration_ns, metavar="TIME", help="How late records may come.  [default: 60s]")
+@click.option(
+    "--lateness",
+    callback=duration_ns,
+    metavar="TIME",
+    help="How late, and so out of order, records may come.  [default: 60s]",
+)
 @click.option(
     "--containers",
     is_flag=True,
-    help="Tell of every container what image it is, alert or not (in text: always, where there are few).",
+    help="Also list every container with its image and verdict, alert or not (text always does for up to 25).",
 )
 @click.option("--keep-arguments", is_flag=True, help="Do not mask secrets in command lines.")
 @click.option(

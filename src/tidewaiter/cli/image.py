@@ -12,7 +12,7 @@ from tidewaiter.cli._image_whatis import whatis
 
 @click.group()
 def image() -> None:
-    """Read, prove and compare container images, whatever form they come in.
+    """Inspect, verify and compare container images in any form.
 
     An IMAGE is an archive of `docker save`, an OCI layout (folder or tar), a reference in a registry, docker:REF (the
     running Docker) or containerd:REF. Nothing is unpacked to disk.
@@ -22,7 +22,7 @@ def image() -> None:
       tidewaiter image inspect web.tar
       tidewaiter image verify registry.corp.example/shop/web:1.4
       tidewaiter image diff web.tar docker:shop/web:1.4
-      tidewaiter image whatis sha256:44cf9857a803... --in web.tar
+      tidewaiter image whatis sha256:DIGEST --in web.tar
     """
 
 

@@ -24,7 +24,7 @@ def _print_json(document: object) -> None:
 
 @click.group()
 def policy() -> None:
-    """Try out, test and begin a trust policy.
+    """Write, check and test a trust policy.
 
     \b
     Example:
@@ -115,7 +115,7 @@ def check(
     groups: tuple[str, ...],
     **place: str | None,
 ) -> None:
-    """Say for each image reference whether it is trusted, and which rule said so.
+    """Say whether images are trusted, and by which rule.
 
     A digest in a reference is taken as proven. With --namespace and the like, also say what the scopes expect there.
 
@@ -190,15 +190,13 @@ def run_tests(path: str, form: Literal["text", "json"]) -> None:
 # --------------------------------------------------------------------------------------------- suggest
 
 
-def _tell_problem(path: str, sentence: str) -> None:
-    click.echo(f"{printable(path)}: {printable(sentence)}", err=True)
-
-
 @policy.command()
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True)
 @form_option
 def suggest(paths: tuple[str, ...], form: Literal["text", "json"]) -> None:
-    """Print a first policy, to be edited: the registries and repositories seen in telemetry, none of them trusted yet.
+    """Print a first policy to edit, from the images seen in telemetry.
+
+    It lists their registries and repositories with counts, as rules that are commented out: nothing is trusted yet.
 
     \b
     Example:
@@ -206,9 +204,17 @@ def suggest(paths: tuple[str, ...], form: Literal["text", "json"]) -> None:
     """
     # Imported here: reading telemetry loads every source, which the other commands do without.
     census = importlib.import_module("tidewaiter.edge.census")
+    told: list[str] = []
+
+    def tell_problem(path: str, sentence: str) -> None:
+        told.append(f"{printable(path)}: {printable(sentence)}")
+        click.echo(told[-1], err=True)
+
     try:
-        counts: Mapping[str, int] = census.count_repositories(paths, _tell_problem)
+        counts: Mapping[str, int] = census.count_repositories(paths, tell_problem)
     except OSError as error:
+        if told:  # that says why
+            raise click.exceptions.Exit(UsageFault.exit_code) from error
         raise UsageFault(cut(f"{error.filename or paths[0]}: cannot be read: {error.strerror or error}")) from error
     except ConfigError as error:
         raise UsageFault(str(error)) from error
@@ -221,4 +227,4 @@ def suggest(paths: tuple[str, ...], form: Literal["text", "json"]) -> None:
     else:
         click.echo(text, nl=False)
     if not counts:
-        click.echo("no repository was seen in what was read", err=True)
+        click.echo("no image was named in what was read; `tidewaiter doctor` says what these files hold", err=True)

@@ -1,6 +1,7 @@
 """Turns `tidewaiter tune` into proposals that would silence given false alerts, and, if told to, into a policy."""
 
 import difflib
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -103,7 +104,8 @@ def tune(
         click.echo(sentence, err=True)
     if edited is not None and target is not None:
         _store(target, edited[0])
-        click.echo(f"{printable(target)}: {len(chosen)} added; try it with: tidewaiter policy test", err=True)
+        name = printable(target)
+        click.echo(f"{name}: {len(chosen)} added; try it with: tidewaiter policy test {shlex.quote(name)}", err=True)
     elif target is not None:
         click.echo(f"{printable(target)}: nothing was written; choose with --choose N[,N]", err=True)
 

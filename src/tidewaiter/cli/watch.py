@@ -91,10 +91,14 @@ _SWITCH_S = 0.001
     help="What is to be known after a restart.  [default: $XDG_STATE_HOME/tidewaiter, ~/.local/state/tidewaiter]",
 )
 @click.option("--no-state", is_flag=True, help="Forget everything at the end.")
-@click.option("--require", "required", multiple=True, metavar="SOURCE", help="Incomplete if this source never spoke.")
+@click.option(
+    "--require", "required", multiple=True, metavar="SOURCE", help="Exit status 3 if this source has no record."
+)
 @click.option("--lateness", callback=duration_ns, metavar="TIME", help="How late records may come.  [default: 60s]")
 @click.option("--for", "for_ns", callback=duration_ns, metavar="TIME", help="Stop after so long.")
-@click.option("--containers", is_flag=True, help="At the end tell of every container what image it is, alert or not.")
+@click.option(
+    "--containers", is_flag=True, help="At the end list every container with its image and verdict, alert or not."
+)
 @click.option("--keep-arguments", is_flag=True, help="Do not mask secrets in command lines, nor in recordings.")
 @click.option(
     "--format",
@@ -126,7 +130,7 @@ def watch(
     keep_arguments: bool,
     form: str,
 ) -> None:
-    """Find untrusted images that misbehave on this host, while they do.
+    """Find untrusted images that misbehave on this host, live.
 
     Watches Docker, containerd and Podman, and processes and connections through the kernel. Alerts come at once and
     are revised as more is seen; a line on stderr with the word ready says that everything is attached. What is known

@@ -80,7 +80,8 @@ def ask(opened: httpx.Client, url: str, *, etag: str | None = None, modified: st
                     return _answer(answer, at, shown, deadline)
                 at = _followed(at, answer.headers["location"], shown)
     except (httpx.HTTPError, httpx.InvalidURL, UnicodeError, ValueError) as error:
-        raise ArticleError(f"{shown}: cannot be fetched: {cut(str(error)) or type(error).__name__}") from None
+        told = re.sub(r"\[Errno -?\d+\] ", "", str(error))
+        raise ArticleError(f"{shown}: cannot be fetched: {cut(told) or type(error).__name__}") from None
     raise ArticleError(f"{shown}: redirects more than {_MOST_REDIRECTS} times")
 
 

@@ -13,6 +13,8 @@ import msgspec
 
 from tidewaiter.analytics import analytics
 from tidewaiter.edge.attack_library import Found, Library, LogSourceNamed, Neighbour, Release
+from tidewaiter.edge.attack_store import StoreError
+from tidewaiter.policy_yaml import printable
 from tidewaiter.sources import sources
 
 Touch = Literal["platform", "log source", "text"]
@@ -78,7 +80,10 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=
 
 
 def coverage(library: Library, release: Release, platform: str = "Containers") -> Coverage:
-    """What a release has for a platform (its name in any case), and how far we reach."""
+    """What a release has for a platform (its name in any case), and how far we reach.
+
+    Raises `StoreError` where nothing in the release is for such a platform.
+    """
     strategies = {one.id: one for one in library.listed(release, ("detection_strategy",)) if not one.is_dead}
     techniques = {one.id: one for one in library.listed(release, ("technique",)) if not one.is_dead}
     near = _Near(library, release)
@@ -98,6 +103,11 @@ def coverage(library: Library, release: Release, platform: str = "Containers") -
         for found in techniques.values()
         if _is_for(library.stix(found.raw_sha256), platform)
     ]
+    if not covered and not analytics_found:
+        told = sorted({name for found in techniques.values() for name in _platforms(library.stix(found.raw_sha256))})
+        raise StoreError(
+            f"{printable(platform)}: no platform of {release.domain} {release.name}; there are {', '.join(told)}"
+        )
     return Coverage(
         platform=platform,
         domain=release.domain,
@@ -135,8 +145,12 @@ def _touches(stix: Mapping[str, Any], needed: list[LogSourceNamed], platform: st
 
 
 def _is_for(stix: Mapping[str, Any], platform: str) -> bool:
+    return platform.lower() in (name.lower() for name in _platforms(stix))
+
+
+def _platforms(stix: Mapping[str, Any]) -> tuple[str, ...]:
     told = stix.get("x_mitre_platforms")
-    return isinstance(told, list) and platform.lower() in (str(name).lower() for name in told)
+    return tuple(map(str, told)) if isinstance(told, list) else ()
 
 
 def _analytic(
@@ -151,14 +165,13 @@ def _analytic(
     detected = near.of(found.id, "detects", "out")
     tactics = [tactic.name for one in detected for tactic in near.of(one.id, "tactic", "out")]
     strategy = near.of(found.id, "analytic_of", "out")
-    told = stix.get("x_mitre_platforms")
     return AnalyticCovered(
         id=found.id,
         name=found.name,
         detection_strategy=strategy[0].id if strategy else None,
         techniques=tuple(one.id for one in detected),
         tactics=tuple(dict.fromkeys(tactics)),
-        platforms=tuple(map(str, told)) if isinstance(told, list) else (),
+        platforms=_platforms(stix),
         touches=touches,
         log_sources=fed,
         reach=_reach(found.id, fed),

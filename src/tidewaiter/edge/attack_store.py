@@ -90,7 +90,8 @@ def opened(path: Path, *, to_write: bool = False) -> Iterator[sqlite3.Connection
             store = sqlite3.connect(place, timeout=_BUSY_S, isolation_level=None, uri=True)
             store.execute("PRAGMA query_only = ON")
     except (OSError, sqlite3.Error) as error:
-        raise StoreError(f"{shown}: cannot be opened: {printable(str(error))}") from None
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise StoreError(f"{shown}: cannot be opened: {printable(reason)}; --store names another file") from None
     try:
         store.execute("PRAGMA trusted_schema = OFF")
         _check_schema(store, shown, to_write)

@@ -34,7 +34,7 @@ def count_repositories(paths: Sequence[str], on_problem: Callable[[str, str], No
     for path, sentence in expansion.problems:
         on_problem(path, sentence)
     if not expansion.files:
-        raise FileNotFoundError(errno.ENOENT, "no file to read", paths[0])
+        raise FileNotFoundError(errno.ENOENT, "the folder holds no file", paths[0])
     for path in expansion.files:
         for batch in read(path, recogniser=recogniser):
             for sentence in batch.problems:

@@ -101,4 +101,6 @@ def _facts(line: bytes, path: str, number: int, proof: str = "archive") -> Itera
             if isinstance(event, ImageFacts):
                 yield msgspec.structs.replace(event, proof=proof)
     except RecordError as error:
-        raise FactsError(f"{path}:{number}: no image_facts record: {error}") from None
+        raise FactsError(
+            f"{path}:{number}: not an image_facts record (tidewaiter image facts writes them): {error}"
+        ) from None

@@ -30,7 +30,9 @@ def expand(paths: Sequence[str]) -> Expansion:
     """Find the files behind `paths`. An empty result is no error here: the caller decides what nothing means."""
     search = _Search()
     for path in paths:
-        if path == STDIN:
+        if not path:
+            search.problem("''", "an empty name; is a variable not set?")
+        elif path == STDIN:
             search.files.setdefault(STDIN, STDIN)
         elif os.path.lexists(path) or not glob.has_magic(path):
             search.add(path)

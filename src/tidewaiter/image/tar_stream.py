@@ -241,7 +241,8 @@ def _number(field: bytes) -> int:
             pass
     elif b"\0" in text:
         return _number(text[: text.index(0)])
-    raise BrokenDataError(f"a tar header has {field!r} for a number")
+    shown = field.decode("ascii", "backslashreplace")
+    raise BrokenDataError(f'a tar header has "{shown}" for a number')
 
 
 def _real_size(field: bytes) -> int:

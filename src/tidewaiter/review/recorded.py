@@ -234,5 +234,5 @@ def _meant(typed: str, history: History, members: Mapping[str, list[str]]) -> li
     if any(id.startswith(typed) for id in history.withdrawn) and len(typed) >= _SHORTEST_PREFIX:
         return []
     near = get_close_matches(shown, known, n=_NEAREST, cutoff=0.4) or sorted(known)[:_NEAREST]
-    hint = f"; nearest are {', '.join(near)}" if near else ""
+    hint = f"; nearest are {', '.join(near)}. It is the `id` of a record, not a container's" if near else ""
     return f'"{shown}": no alert and no incident has this id{hint}'

@@ -94,7 +94,7 @@ class Sought:
             )
         near = _nearest(shown, self._ids)
         short = f" (at least {SHORTEST_PREFIX} letters are needed)" if len(self.typed) < SHORTEST_PREFIX else ""
-        hint = f"; nearest are {', '.join(near)}" if near else ""
+        hint = f"; nearest are {', '.join(near)}. It is the `id` of a record, not a container's" if near else ""
         raise UnknownId(f'"{shown}": no alert and no incident has this id{short}{hint}')
 
     def _fits(self, name: str) -> bool:

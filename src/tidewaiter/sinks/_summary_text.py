@@ -23,7 +23,13 @@ OUTCOME_WORDS = {
 
 def render_summary(summary: Summary, page: Page) -> list[str]:
     """Four to eight lines."""
-    if summary.complete:
+    rejected = summary.outcomes.get("rejected", 0)
+    if summary.complete and not summary.records:
+        head = [Span("Summary", BOLD), Span("EMPTY: there was not one record to read, so nothing can be said", YELLOW)]
+    elif summary.complete and rejected:
+        told = f"complete, but for {_counted(rejected, 'record')} that could not be understood"
+        head = [Span("Summary", BOLD), Span(told, YELLOW)]
+    elif summary.complete:
         head = [Span("Summary", BOLD), Span("complete: everything that was asked for was read", GREEN)]
     else:
         loud = "INCOMPLETE: part of the telemetry is missing; no alert is no proof that nothing happened"

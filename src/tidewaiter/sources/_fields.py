@@ -33,7 +33,8 @@ def decode_json(decoder: msgspec.json.Decoder[Decoded], record: bytes) -> Decode
     try:
         return decoder.decode(record)
     except (ValueError, RecursionError) as error:  # msgspec's own errors and UnicodeDecodeError are ValueErrors
-        raise RecordError(f"{record[:80]!r}: {str(error)[:120]}") from None
+        shown = record[:80].decode("utf-8", "replace")
+        raise RecordError(f"{shown!r}: {str(error)[:120]}") from None
 
 
 @lru_cache(maxsize=16384)
