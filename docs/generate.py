@@ -59,7 +59,8 @@ def cli_page() -> str:
         NOTE,
         "# Commands",
         "What `--help` prints. Exit status of `hunt`, the first that holds: 2 usage or configuration error; 1 at least "
-        "one alert; 3 telemetry incomplete; 0.",
+        "one alert; 3 telemetry incomplete; 0. Of every command: 70 a fault of tidewaiter, 130 ctrl-c, 141 the reader "
+        "of its output went away.",
     ]
     for path, help_text in commands(main, click.Context(main, info_name="tidewaiter", **settings(main))):
         lines += ["", f"## {path}", "```text", help_text, "```"]

@@ -24,6 +24,20 @@ PACKAGE = ROOT / "src" / "tidewaiter"
 README = ROOT / "README.md"
 EXAMPLE = "examples/docker-cryptominer"
 PAGES = ("README.md", "ARCHITECTURE.md", "docs/first-hour.md", "docs/sources-guide.md", "docs/analytics/an0691.md")
+COMMAND_PAGES = (
+    *PAGES,
+    *sorted(
+        str(path.relative_to(ROOT))
+        for path in (
+            *(ROOT / "docs").glob("*.md"),
+            ROOT / "examples/README.md",
+            ROOT / "deploy/README.md",
+            ROOT / "SECURITY.md",
+        )
+        if str(path.relative_to(ROOT)) not in (*PAGES, "docs/cli.md")
+    ),
+)
+"""cli.md is made from the commands themselves."""
 OUTPUT = re.compile(
     r"(?<=`tidewaiter hunt examples/docker-cryptominer --policy examples/policy.yaml`; )"
     r"(?P<note>[^\n]*\n```text\n)(?P<body>.*?)(?=```\n)",
@@ -57,9 +71,9 @@ def code_in(text: str) -> Iterator[str]:
 
 def invocations() -> Iterator[tuple[str, list[str]]]:
     """(page, words behind `tidewaiter`) of everything that a page says to run."""
-    for name in PAGES:
+    for name in COMMAND_PAGES:
         for line in code_in(page(name)):
-            for call in re.findall(r"(?:^|[|(]\s*|\.venv/bin/)tidewaiter +([^|>#]+)", line):
+            for call in re.findall(r"(?:^\$ |^|[|(]\s*|\.venv/bin/|sudo )tidewaiter +([^|>#]+)", line):
                 yield name, shlex.split(call)
 
 
