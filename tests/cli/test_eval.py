@@ -43,7 +43,7 @@ class TestScore:
         result = run(folder)
         assert result.exit_code == 0
         assert result.stderr == ""
-        assert result.stdout.startswith("AS EXPECTED mine: 3 of 3 scenarios (1 attacks, 2 benign, 0 without a label;")
+        assert result.stdout.startswith("AS EXPECTED mine: 3 of 3 scenarios (1 attack, 2 benign, 0 without a label;")
         assert "Without one source" in result.stdout
 
     def test_one_otherwise(self, folder: str) -> None:

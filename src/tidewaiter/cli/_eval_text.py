@@ -45,7 +45,8 @@ def _head(evaluation: Evaluation, page: Page) -> list[str]:
         "AS EXPECTED" if are_right else f"{len(evaluation.wrong)} NOT AS EXPECTED", f"1;{GREEN if are_right else RED}"
     )
     told = (
-        f"{visible(evaluation.folder)}: {exact.hits} of {exact.total} scenarios ({labels.attack} attacks, "
+        f"{visible(evaluation.folder)}: {exact.hits} of {exact.total} scenarios "
+        f"({labels.attack} attack{'' if labels.attack == 1 else 's'}, "
         f"{labels.benign} benign, {labels.unlabelled} without a label; {labels.with_baseline} with a baseline), "
         f"{evaluation.seconds:.1f} s"
     )

@@ -96,7 +96,7 @@ def not_hunted(indicators: Sequence[Indicator]) -> tuple[str, ...]:
         for kind in sorted({indicator.type for indicator in wanted} - _KINDS)
     ]
     if unsound:
-        sentences.append(f"{len(unsound)} values are not of their kind's form and were left out of every query.")
+        sentences.append(f"Left out of every query, since not of their kind's form: {len(unsound)}.")
     for dialect in dialects().values():
         sentences += [
             f"{dialect.target}: no hunt for {_names(kind)}, because {reason}."
