@@ -130,25 +130,33 @@ class Lab:
 
     def compared(self, alerts: Sequence[dict[str, Any]], first: int, last: int) -> dict[str, Any]:
         """What the alerts of some days are worth: planted attacks found, and all others by day."""
-        start_ns = parse_second(WEEK)
         expected = [attack for attack in self.truth["attacks"] if first <= attack["day"] <= last]
         verdicts = {attack["name"]: None for attack in expected if not attack["is_again"]}
         again = {attack["name"]: None for attack in expected if attack["is_again"]}
         by_day: dict[int, dict[str, int]] = {
-            day: {"alert": 0, "suspicious": 0, "of_changes": 0, "of_new_content": 0} for day in range(first, last + 1)
+            day: {"alert": 0, "suspicious": 0, "incidents": 0, "of_changes": 0, "of_new_content": 0}
+            for day in range(first, last + 1)
         }
         others: list[str] = []
-        for alert in alerts:
+        incidents: set[str] = set()
+        deploys: set[tuple[int, int]] = set()
+        for alert in sorted(alerts, key=lambda one: one["time"]):
             own, verdict = (alert["container_id"] or "")[:_SHORTEST_PREFIX], alert["verdict"]
             if own in self.attacks:
                 attack = self.attacks[own]
                 (again if attack["is_again"] else verdicts)[attack["name"]] = verdict
                 continue
-            day = min(max((parse_second(alert["time"][:19] + "Z") - start_ns) // DAY + 1, first), last)
+            day = min(max(_day_of(parse_second(alert["time"][:19] + "Z")), first), last)
             counted = by_day[day]
             counted[verdict] += 1
             number, release = self.containers.get(own, (None, 0))
             workload = None if number is None else self.truth["workloads"][number]
+            incident = alert["incident"] or alert["id"]
+            if verdict == "alert" and incident not in incidents:
+                incidents.add(incident)
+                counted["incidents"] += 1
+            if verdict == "alert" and number is not None and release > 0:
+                deploys.add((number, release))
             if verdict == "alert" and workload is not None:
                 counted["of_changes"] += workload["novelties"][release] == "external"
                 counted["of_new_content"] += release > 0
@@ -165,6 +173,8 @@ class Lab:
                 f"{name}: {verdict}" for name, verdict in (verdicts | again).items() if verdict != "alert"
             ),
             "by_day": by_day,
+            "deploys": len([one for one in self.truth["deploys"] if first <= _day_of(one["time_ns"]) <= last]),
+            "deploys_that_alert": len(deploys),
             "others": others,
         }
 
@@ -261,9 +271,14 @@ def measure(options: Options) -> dict[str, Any]:
     return results
 
 
+def _day_of(time_ns: int) -> int:
+    """The day of the week, from 1."""
+    return (time_ns - parse_second(WEEK)) // DAY + 1
+
+
 def _deploys_by_day(truth: dict[str, Any]) -> list[int]:
-    days = [(deploy["time_ns"] - parse_second(WEEK)) // DAY for deploy in truth["deploys"]]
-    return [days.count(day) for day in range(DAYS)]
+    days = [_day_of(deploy["time_ns"]) for deploy in truth["deploys"]]
+    return [days.count(day) for day in range(1, DAYS + 1)]
 
 
 def main(arguments: list[str] | None = None) -> int:

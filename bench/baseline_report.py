@@ -26,11 +26,12 @@ def _noise(name: str, answer: dict[str, Any]) -> str:
     cells, again = [name], answer["again"]
     for first in (2, _COMPARED_FROM):
         is_told = answer["days"][0] <= first
-        cells += [f"{_each_day(answer, what, first):.1f}" if is_told else "-" for what in ("alert", "suspicious")]
-    cells += [f"{_each_day(answer, what, _COMPARED_FROM):.1f}" for what in ("of_new_content", "of_changes")]
+        counted = ("alert", "incidents", "suspicious")
+        cells += [f"{_each_day(answer, what, first):.1f}" if is_told else "-" for what in counted]
     return row(
         [
             *cells,
+            f"{answer['deploys_that_alert']} of {answer['deploys']}",
             f"{answer['found']} of {answer['planted']}",
             str(answer["as_suspicious"]),
             f"{again['found']} of {again['planted']}",
@@ -49,9 +50,9 @@ def markdown(results: dict[str, Any]) -> str:
         "",
         *head(
             [
-                "baseline", "alerts a day, days 2 to 7", "suspicious", "alerts a day, days 4 to 7", "suspicious",
-                "alerts of new content", "alerts of true changes", "attacks found", "as suspicious",
-                "again the next day",
+                "baseline", "alerts a day, days 2 to 7", "incidents of them", "suspicious",
+                "alerts a day, days 4 to 7", "incidents of them", "suspicious", "deploys that alert",
+                "attacks found", "as suspicious", "again the next day",
             ]
         ),
         _noise("none", results["without"]["answer"]),
