@@ -24,7 +24,7 @@ from made_events import (
 from tidewaiter.baseline import Profile, content_digests, image_content
 from tidewaiter.case import Case, gather
 from tidewaiter.engine import Engine
-from tidewaiter.event import Event, PodContainer
+from tidewaiter.event import Event, ImageClaim, PodContainer
 from tidewaiter.policy import DEFAULT_POLICY, TrustPolicy
 from tidewaiter.policy_rules import BaselineRules
 from tidewaiter.usual import Usual, is_seen, level_of
@@ -207,6 +207,16 @@ def test_name_is_not_held_against_a_digest() -> None:
     assert usual(learned("C0", CURL), content=None).standing == "unknown"
     assert usual(learned("registry.corp.example/web:0", CURL), content=None).standing == "new"
     assert usual(learned(OURS, CURL), content=None).standing == "known"
+
+
+def test_what_a_sensor_copied_tells_contents_apart_where_nothing_else_does() -> None:
+    """A tag that moved would else be the content that it was before. Beside a digest of the runtime it says nothing."""
+    told = ImageClaim(reference=OURS, repo_digest=digest("I1"))
+    assert usual(learned("I1", CURL), content=None, image=told).standing == "known"
+    assert usual(learned("I0", CURL), content=None, image=told).standing == "new"
+    assert image_content(case_of(content=None, image=told).provenance) == digest("I1")
+    assert not case_of(content=None, image=told).provenance.proven_digests
+    assert content_digests(case_of(image=told).provenance) == {digest("C1")}
 
 
 def test_name_speaks_for_its_own_workload_only() -> None:

@@ -158,10 +158,11 @@ def image_content(found: Provenance) -> str | None:
 
 def content_digests(found: Provenance) -> frozenset[str]:
     """All digests under which a content may have been learned: those that are proven, else those that its name stood
-    for. Beside a digest that is proven a name says nothing: it may have been moved."""
+    for, else those that a sensor copied. Beside a digest that is proven a name says nothing: it may have been moved."""
     image = found.image
     named = (image.config_digest, image.manifest_digest, image.index_digest)
-    return frozenset(found.proven_digests or (digest for digest in named if digest is not None))
+    by_name = frozenset(digest for digest in named if digest is not None)
+    return found.proven_digests or by_name or found.told_digests
 
 
 def merge(profiles: Iterable[Profile], spares: Spares = DEFAULT_POLICY.is_suspicious_binary) -> Profile:

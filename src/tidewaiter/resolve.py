@@ -35,6 +35,8 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     spec: Spec | None
     """What the API server was asked to make the container from."""
     proven_digests: frozenset[Digest]
+    told_digests: frozenset[Digest]
+    """Digests that sensors copied beside the container. They prove nothing, and move less easily than a name."""
     voided: str | None
     """Why the reference in the create request vouches for nothing."""
     trust: Trust
@@ -76,8 +78,8 @@ def provenance(
     repositories = tuple(sorted({policy.upstream(origin.pull.repository) for origin in origins}))
     known = graph.digests_of(config, scopes) if config is not None and proof == "proven" else set()
     pinned = {r.digest for r in references if r.digest is not None and r.registry is not None}
-    for told in (claim.image for claim in chain.claims if claim.image.from_runtime):
-        pinned |= {d for d in (told.repo_digest, told.manifest_digest, told.index_digest) if d is not None}
+    for claim in chain.claims:
+        pinned |= _digests_told(claim) if claim.image.from_runtime else set()
     digests = frozenset({*known, *pinned, *([config] if config is not None and proof == "proven" else [])})
     voided = _voided(config, name, nodes, at_ns)
     asked_for = reference.repository if reference is not None else None
@@ -100,6 +102,7 @@ def provenance(
         reference=reference,
         spec=spec,
         proven_digests=digests,
+        told_digests=frozenset(digest for claim in chain.claims for digest in _digests_told(claim)),
         voided=voided,
         trust=_trust(vouching, digests, policy),
         moved_from=_moved_from(config, proof, name, nodes, graph, scopes, at_ns),
@@ -199,6 +202,12 @@ def _stacks(chain: Chain) -> set[Digest]:
     return {claim.image.chain_id for claim in chain.claims if claim.image.chain_id is not None}
 
 
+def _digests_told(claim: Claim) -> set[Digest]:
+    """The registry's digests of an image that a record shows beside the container."""
+    image = claim.image
+    return {digest for digest in (image.repo_digest, image.manifest_digest, image.index_digest) if digest is not None}
+
+
 def _claimed_configs(claim: Claim, graph: IdentityGraph, scopes: set[str]) -> tuple[set[Digest], set[Digest]]:
     image = claim.image
     spoken = image.from_runtime or claim.source in _SPOKEN_BY_RUNTIME
@@ -213,9 +222,7 @@ def _claimed_configs(claim: Claim, graph: IdentityGraph, scopes: set[str]) -> tu
             (proven if spoken else claimed).update(only_one(graph.configs_of(digest, scopes)))
         else:
             (proven if spoken else claimed).add(digest)
-    for digest in (image.repo_digest, image.manifest_digest, image.index_digest):
-        if digest is None:
-            continue
+    for digest in _digests_told(claim):
         beside = only_one(graph.configs_of(digest, scopes))
         (proven if spoken else claimed).update(beside)
         if not beside:
