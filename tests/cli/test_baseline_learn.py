@@ -131,3 +131,23 @@ def test_faults_are_told_before_anything_is_read(workroom: Path, options: list[s
     assert (result.exit_code, result.stdout) == (2, "")
     assert words in result.stderr
     assert not (workroom / "x").exists()
+
+
+def test_an_approval_that_means_nobody_is_told(workroom: Path) -> None:
+    """Who misspells a workload would else believe that it is approved."""
+    learned(workroom)
+    how = ("--policy", "policy.yaml", "-o", "b.jsonl", "--approve", "Container/ca*", "--approve", "cahce")
+    result = baseline("learn", "events.jsonl", *how)
+    assert result.exit_code == 0
+    assert result.stderr.count("--approve") == 1
+    assert "--approve cahce approved nothing, since no workload that is known is called so" in result.stderr
+
+
+def test_telemetry_is_not_written_over(workroom: Path) -> None:
+    """`-o` beside the files that are read is soon mistyped."""
+    learned(workroom)
+    before = (workroom / "events.jsonl").read_bytes()
+    result = baseline("learn", "events.jsonl", "--policy", "policy.yaml", "-o", "events.jsonl")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("events.jsonl: it holds something else than a baseline")
+    assert (workroom / "events.jsonl").read_bytes() == before

@@ -45,7 +45,8 @@ def test_a_failure_in_the_middle_leaves_the_old_file(tmp_path: Path) -> None:
 def test_a_full_disk_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The old file stays."""
     path = tmp_path / "baseline.jsonl"
-    path.write_bytes(b"old")
+    write_baseline(str(path), made()[:1])
+    before = path.read_bytes()
 
     def full(file: int) -> None:
         raise OSError(28, "No space left on device")
@@ -53,7 +54,21 @@ def test_a_full_disk_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(BaselineError, match=r"cannot be written: No space left on device"):
         write_baseline(str(path), made())
-    assert path.read_bytes() == b"old"
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("held", [b'{"kind":"Event"}\n', b"version: 1\n", b"\x1f\x8b\x08", b"\n"])
+def test_only_a_baseline_is_written_over(tmp_path: Path, held: bytes) -> None:
+    """Anything else is more likely the telemetry that is being read, or the policy."""
+    path = tmp_path / "baseline.jsonl"
+    path.write_bytes(held)
+    with pytest.raises(BaselineError, match="something else than a baseline"):
+        write_baseline(str(path), made())
+    assert path.read_bytes() == held
+    path.write_bytes(b"")
+    write_baseline(str(path), made())
+    write_baseline(str(path), made())
+    assert list(read_profiles(str(path))) == made()
 
 
 def test_what_is_out_of_order_is_not_written(tmp_path: Path) -> None:

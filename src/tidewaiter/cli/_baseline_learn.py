@@ -13,7 +13,7 @@ from tidewaiter.alert import Summary
 from tidewaiter.baseline import Profile
 from tidewaiter.cli._baseline_known import Known, known_of, table
 from tidewaiter.cli._baseline_merge import overlaps
-from tidewaiter.cli._baseline_named import pattern_of
+from tidewaiter.cli._baseline_named import FORM, pattern_of
 from tidewaiter.cli._baseline_page import baseline_page, counted, faults_told, hours_lines, opened, tell_omitted
 from tidewaiter.cli._faults import UsageFault, open_policy
 from tidewaiter.cli._form import form_option
@@ -30,7 +30,7 @@ from tidewaiter.edge.paths import expand
 from tidewaiter.edge.reader import ReadOptions
 from tidewaiter.learn import Held
 from tidewaiter.policy import DEFAULT_POLICY, TrustPolicy
-from tidewaiter.policy_yaml import printable
+from tidewaiter.policy_yaml import cut, printable
 from tidewaiter.sinks._escape import clipped, encode_json
 from tidewaiter.sinks._page import BOLD, GREEN, RED, YELLOW, Page, Span
 
@@ -157,6 +157,7 @@ def learn(
         )
     with opened(output) as file:
         rows = sorted(known_of(file.profiles(), policy), key=lambda row: (row.completeness.share, row.key))
+        _talk_of_approval(approve, {row.key.path for row in rows})
         report = Report(
             file=printable(output),
             complete=not unread and not learned.strangers,
@@ -192,6 +193,14 @@ def _talk_of(old: BaselineFile, learned: Learned) -> None:
     stranger = stranger_to(old, learned.engine.state.clusters)
     for sentence in (*([stranger] if stranger is not None else []), *old.problems):
         click.echo(sentence, err=True)
+
+
+def _talk_of_approval(patterns: Sequence[str], paths: set[str]) -> None:
+    """Who misspells a workload would else believe that it is approved."""
+    for pattern in patterns:
+        if not any(map(pattern_of(pattern), paths)):
+            nobody = f"--approve {cut(pattern)} approved nothing, since no workload that is known is called so"
+            click.echo(f"warning: {nobody} ({FORM})", err=True)
 
 
 # --------------------------------------------------------------------------------------------- the report

@@ -20,7 +20,7 @@ from tidewaiter.workload import WorkloadKey
 
 _OFFERED = 3
 _SEARCHED = 2000
-_FORM = "a workload is written NAMESPACE/KIND/NAME, a container of plain Docker /Container/NAME"
+FORM = "a workload is written NAMESPACE/KIND/NAME, a container of plain Docker /Container/NAME"
 
 
 class Named(msgspec.Struct, frozen=True):
@@ -52,7 +52,7 @@ def pattern_of(text: str) -> Matcher:
     try:
         return path_matcher(text)
     except PatternError as error:
-        raise UsageFault(f"{cut(text)}: {error}; {_FORM}") from None
+        raise UsageFault(f"{cut(text)}: {error}; {FORM}") from None
 
 
 def _unknown(file: BaselineFile, workload: str, known: list[str]) -> str:
@@ -63,7 +63,7 @@ def _unknown(file: BaselineFile, workload: str, known: list[str]) -> str:
     last = workload.rpartition("/")[2]
     near = near or [path for path in known if last and last in path][:_OFFERED] or known[:_OFFERED]
     offered = ", ".join(cut(path) for path in near)
-    return f"{where}: no workload is called {cut(workload)}; the nearest: {offered} ({_FORM})"
+    return f"{where}: no workload is called {cut(workload)}; the nearest: {offered} ({FORM})"
 
 
 def _content(file: BaselineFile, text: str | None, paths: frozenset[str]) -> str | None:

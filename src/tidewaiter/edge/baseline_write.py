@@ -17,7 +17,7 @@ import msgspec
 from tidewaiter.baseline import Profile, merge
 from tidewaiter.edge.baseline_hours import Spans, united
 from tidewaiter.edge.baseline_index import fault
-from tidewaiter.edge.baseline_lines import Order, end_line, header_line, order_of, profile_lines
+from tidewaiter.edge.baseline_lines import Order, end_line, header_line, header_of, order_of, profile_lines
 from tidewaiter.policy import DEFAULT_POLICY
 from tidewaiter.widening import Spares
 
@@ -25,6 +25,7 @@ _MODE = 0o600
 """Baselines hold command lines: for the owner only, unless the file is there already."""
 _BUFFER_BYTES = 1024 * 1024
 _SPANS_KEPT = 1024
+_HEADER_LIMIT_BYTES = 4096
 
 
 class About(msgspec.Struct):
@@ -76,6 +77,8 @@ def check_target(path: str) -> None:
     try:
         if os.path.lexists(target) and not stat.S_ISREG(os.stat(target).st_mode):
             raise fault(path, "a baseline is written into a regular file, and this is none")
+        if os.path.exists(target) and not _is_replaceable(target):
+            raise fault(path, "it holds something else than a baseline, and is not written over: name another file")
         folder = os.path.dirname(target)
         if not os.path.isdir(folder):
             raise fault(path, "the baseline cannot be written: there is no such folder")
@@ -84,6 +87,13 @@ def check_target(path: str) -> None:
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise fault(path, f"the baseline cannot be written: {why}") from error
+
+
+def _is_replaceable(target: str) -> bool:
+    """Whether a file is empty or begins as a baseline does: any other is more likely the telemetry, or the policy."""
+    with open(target, "rb") as file:
+        opening = file.readline(_HEADER_LIMIT_BYTES)
+    return not opening or header_of(opening) is not None
 
 
 def write_baseline(path: str, profiles: Iterable[Profile], about: About | None = None) -> Written:
