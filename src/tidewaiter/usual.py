@@ -70,13 +70,17 @@ class Usual(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
         Content of which a container alerted when it was learned is new until somebody approves what it did.
         """
-        mine = [profile for profile in self.profiles if self.is_mine(profile)]
-        if mine:
-            alerted = any(entry.state == "alerted" for profile in mine for entry in profile.entries.values())
-            return "new" if alerted else "known"
+        if any(map(self.is_mine, self.profiles)):
+            return "new" if self.has_alerted else "known"
         alike = [p for p in self.profiles if p.content is not None and self.content is not None]
         comparable = any(_is_digest(p.content or "") == _is_digest(self.content or "") for p in alike)
         return "new" if comparable else "unknown"
+
+    @property
+    def has_alerted(self) -> bool:
+        """Whether a container of this very content alerted when it was learned, and nobody approved what it did."""
+        mine = filter(self.is_mine, self.profiles)
+        return any(entry.state == "alerted" for profile in mine for entry in profile.entries.values())
 
     @property
     def is_new_content(self) -> bool:

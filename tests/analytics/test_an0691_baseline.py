@@ -130,7 +130,7 @@ def test_new_internal_destination_weighs_as_much_as_the_baseline_is_complete() -
     mature = judged("new", *USUALLY, LATERAL, beside=MATURE).only
     assert (mature.verdict, mature.severity) == ("alert", "high")
     assert [(b.reason, b.strength) for b in mature.behaviours] == [("internal_egress", "strong")]
-    assert "raised: 1 weak to strong, since a mature baseline has not seen them" in mature.reasons
+    assert "raised: 1 weak behaviour to strong: the baseline is mature, and does not expect that" in mature.reasons
     assert mature.baseline is not None
     assert mature.baseline.mature
     assert mature.baseline.completeness > 0.95
@@ -188,7 +188,9 @@ def test_known_content_is_quiet_though_the_tag_moved_back_to_it() -> None:
 def test_backdoor_that_was_learned_with_an_alert_alerts_again() -> None:
     """Content is not known for having alerted."""
     poisoned = beside(learned("old", *USUALLY), learned("new", OUT, state="alerted"))
-    assert judged("new", OUT, beside=poisoned).only.verdict == "alert"
+    alert = judged("new", OUT, beside=poisoned).only
+    assert alert.verdict == "alert"
+    assert any("counts this content as new, since it alerted when it was learned" in why for why in alert.reasons)
     assert verdict(judged("new", OUT, beside=beside(learned("old", *USUALLY), learned("new", OUT)))) == "quiet"
 
 

@@ -103,7 +103,8 @@ def usual_reasons(case: Case, expected: Iterable[BehaviourShown], raised: Iterab
             reasons.append(f"inherited: {count} expected as known from {_INHERITED[level]}")
     alike = {(shown.kind, shown.what) for shown in raised}
     if alike:
-        reasons.append(f"raised: {len(alike)} weak to strong, since a mature baseline has not seen them")
+        count = "1 weak behaviour" if len(alike) == 1 else f"{len(alike)} weak behaviours"
+        reasons.append(f"raised: {count} to strong: the baseline is mature, and does not expect that")
     return reasons
 
 
@@ -112,12 +113,21 @@ def _standing(usual: Usual) -> str:
     mature = "mature" if known.is_mature else "not mature"
     if known.is_mature and known.starts == 0:
         mature += ", but saw no container start"
-    content = {"known": "knows this content", "new": "does not know this content", "unknown": "knows no digest of this"}
     before = f" (the last was {usual.predecessor})" if usual.predecessor is not None else ""
     return (
-        f"baseline: that of {usual.key.path} {content[usual.standing]}{before}; "
+        f"baseline: that of {usual.key.path} {_content_words(usual)}{before}; "
         f"it is {_percent(known.share)} complete (at least {_percent(known.share_at_least)}), {mature}"
     )
+
+
+def _content_words(usual: Usual) -> str:
+    if usual.standing == "known":
+        return "knows this content"
+    if usual.standing == "unknown":
+        return "cannot tell whether this content is new, since only a name is known of one side"
+    if usual.has_alerted:
+        return "counts this content as new, since it alerted when it was learned and nobody approved it"
+    return "does not know this content"
 
 
 def _percent(share: float) -> str:

@@ -75,7 +75,7 @@ def _baseline_words(baseline: BaselineShown | None) -> str:
     mature = "mature" if baseline.mature else "not mature: what it has not seen may well be usual"
     content = {
         "known": "it knows this content",
-        "new": "it knows the workload, and not on this content",
+        "new": "it knows the workload, and counts this content as new",
         "unknown": "it knows the workload; of this container no content is known",
     }[baseline.content]
     seen = (

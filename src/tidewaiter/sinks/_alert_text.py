@@ -251,11 +251,11 @@ def _pod(alert: Alert) -> str:
 def _baseline(known: BaselineShown, is_brief: bool) -> Iterator[str]:
     """Whose baseline, whether it knows the content, and how far it can be relied on."""
     content = {
-        "known": "this content",
-        "new": "other content only",
-        "unknown": "no digest to compare",
+        "known": "knows this content",
+        "new": "counts this content as new",
+        "unknown": "has no digest to compare",
     }[known.content]
-    yield f"{_name(known.workload)} knows {content};"
+    yield f"{_name(known.workload)} {content};"
     share = f"{floor(known.completeness * 1000) / 10:g} % complete"
     least = f"(at least {floor(known.completeness_at_least * 1000) / 10:g} %)"
     yield f"{share} {least}, {'mature' if known.mature else 'not mature'}{'' if is_brief else ':'}"
