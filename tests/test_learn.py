@@ -21,7 +21,7 @@ from made_events import (
     stopped,
 )
 from plain_habits import use_plain_habits
-from tidewaiter.baseline import Entry, Profile
+from tidewaiter.baseline import Entry, Profile, merge
 from tidewaiter.engine import Engine
 from tidewaiter.event import Event
 from tidewaiter.habit import Habit
@@ -273,6 +273,17 @@ def test_start_counts_that_happened_under_our_eyes() -> None:
     assert (profile.starts, len(profile.pods)) == (0, 1)
     (profile,), _ = learned(*old, started(2 * HOUR - 60, "a", name="a"), ran(2 * HOUR + 5, "a", "serve"))
     assert profile.starts == 1
+
+
+def test_start_that_a_listing_tells_again_every_day_is_one_start() -> None:
+    """One container that started once is no more than that, in however many pieces its days are learned."""
+    days = [
+        [*life(), *(ran(day * 24 * HOUR + hour * HOUR + 5, "a", "/app/run") for hour in range(3))] for day in (0, 1)
+    ]
+    parts = [profile for day in days for profile in learned(*day)[0]]
+    assert [part.starts for part in parts] == [1, 0]
+    whole = merge(parts)
+    assert (whole.units, whole.starts, len(whole.pods)) == (6, 1, 1)
 
 
 def test_an_address_inside_is_learned_as_the_workload_that_had_it() -> None:

@@ -23,7 +23,6 @@ from tidewaiter.baseline import Profile, State, content_digests, image_content, 
 from tidewaiter.behaviour import describe
 from tidewaiter.case import Case
 from tidewaiter.chain import Action, Chain
-from tidewaiter.completeness import START_NS
 from tidewaiter.destination import settled
 from tidewaiter.habit import Habit, habit_of
 from tidewaiter.hours import HOUR_NS, SHARED, Hours, parted, seen, united
@@ -97,6 +96,8 @@ class Learning:
         self._notes = Notes(policy)
         self._limits: dict[str, int] = {}
         """Key of a container -> how many notes it may have before they are put together again."""
+        self._begun_ns = 2**63 - 1
+        """When the first of all that was noted was done."""
         self._folded: dict[_Kept, Profile] = {}
         self._folded_entries = 0
 
@@ -110,6 +111,7 @@ class Learning:
         note = self._notes.of(action, is_behaviour)
         if note is None:
             return False
+        self._begun_ns = min(self._begun_ns, action.time_ns)
         habits = doer.habits
         if habits is None:
             habits = doer.habits = {}
@@ -219,7 +221,8 @@ class Learning:
             repositories=judged.repositories,
             digests=judged.digests,
             units=len(hours),
-            starts=_starts(chain, set(hours), self._policy.clock_skew_ns),
+            # A listing tells of starts that are long past: they counted when that time was learned.
+            starts=_starts(chain, self._begun_ns // HOUR_NS * HOUR_NS, self._policy.clock_skew_ns),
             pods=(_mark(chain),),
             hours=reduce(or_, (1 << hour % _DAY for hour in hours), 0),
             # The first day of 1970 was a Thursday.
@@ -324,11 +327,9 @@ def _life(chain: Chain) -> tuple[int, int]:
     return since_ns, until_ns if until_ns > max(starts, default=until_ns) else 2**63
 
 
-def _starts(chain: Chain, hours: set[int], skew_ns: int) -> int:
-    """How often it was started under our eyes, that is in an hour in which it was seen to do anything: a list of
-    containers tells of starts long ago, too. Several sources tell of one start, each at its own moment."""
-    starts = sorted(chain.starts_ns)
-    starts = [one for one in starts if not hours.isdisjoint((one // HOUR_NS, (one + START_NS) // HOUR_NS))]
+def _starts(chain: Chain, since_ns: int, skew_ns: int) -> int:
+    """How often it was started since then: several sources tell of one start, each at its own moment."""
+    starts = sorted(start_ns for start_ns in chain.starts_ns if start_ns >= since_ns)
     return len(starts) - sum(later - earlier <= skew_ns for earlier, later in pairwise(starts))
 
 
