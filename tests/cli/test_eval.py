@@ -5,6 +5,7 @@ import os
 import shutil
 from pathlib import Path
 
+import msgspec
 import pytest
 from click.testing import CliRunner, Result
 from evaluations import HOSTILE, an_answer, an_evaluation
@@ -14,6 +15,7 @@ from tidewaiter.cli.eval import eval as eval_command
 from tidewaiter.edge.baseline_write import About, write_baseline
 from tidewaiter.edge.scenario import read_scenario
 from tidewaiter.edge.trial import learned
+from tidewaiter.review.evaluation import Background
 from tidewaiter.sinks._page import Page, unpainted
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
@@ -74,6 +76,21 @@ class TestScore:
         assert run(folder, "--quick", "--html", "page.html").exit_code == 0
         assert "Every verdict is the expected one" in Path("page.html").read_text()
         assert sorted(os.listdir()) == ["mine", "page.html"]
+
+    def test_groups_of_scenarios(self, folder: str) -> None:
+        """Folders in FOLDER may group them; two of one name are two, and a folder without any is told."""
+        for group in ("attacks", "benign"):
+            shutil.copytree(SCENARIOS / "fires", Path(folder, group, "fires"))
+        Path(folder, "forgotten").mkdir()
+        Path(folder, "forgotten", "expected.toml").write_text("x")
+        expect_otherwise("attacks/fires")
+        result = run(folder, "--format", "json")
+        found = json.loads(result.stdout)
+        assert (found["labels"]["total"], {entry["scenario"] for entry in found["wrong"]}) == (5, {"attacks/fires"})
+        lost = [change["scenario"] for entry in found["variations"]["without_source"] for change in entry["lost"]]
+        assert {"fires", "attacks/fires", "benign/fires"} <= set(lost)
+        assert result.stderr == "incomplete: forgotten: holds no expect.toml, so nothing in it was scored\n"
+        assert "1 of 1 scenarios" in run(folder, "--quick", "--only", "benign/*").stdout
 
     def test_background(self, folder: str) -> None:
         telemetry = str(SCENARIOS / "fires" / "*.json*")
@@ -143,14 +160,43 @@ class TestFaults:
         assert result.exit_code == 0
         assert result.stderr.startswith("incomplete: fires: more.jsonl.gz: ")
 
+    @pytest.mark.parametrize(
+        ("page", "sentence"),
+        [
+            ("mine/fires/policy.yaml", "lies in the scenario fires and would be read as telemetry of it"),
+            ("mine/fires/new.html", "lies in the scenario fires and would be read as telemetry of it"),
+            ("here.jsonl", "is what is read, and would be lost"),
+            ("mine/../p.yaml", "is what is read, and would be lost"),
+        ],
+    )
+    def test_the_page_is_written_over_nothing_that_is_read(self, folder: str, page: str, sentence: str) -> None:
+        shutil.copy(SCENARIOS / "fires" / "falco.jsonl", "here.jsonl")
+        Path("p.yaml").write_text("version: 1\n")
+        before = {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()}
+        result = run(folder, "--quick", "--html", page, "--background", "here.jsonl", "--policy", "p.yaml")
+        assert (result.exit_code, result.stderr) == (2, f"{page}: {sentence}; name another file\n")
+        assert {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()} == before
+
 
 class TestText:
-    def test_golden(self, request: pytest.FixtureRequest) -> None:
-        """What people read; --refresh writes it anew."""
-        text = "\n".join(render(an_evaluation(), Page(110, False))) + "\n"
+    @pytest.mark.parametrize("width", [80, 120])
+    def test_golden(self, request: pytest.FixtureRequest, width: int) -> None:
+        """What people read, no line of it wider than their terminal; --refresh writes it anew."""
+        text = "\n".join(render(an_evaluation(), Page(width, False))) + "\n"
         if request.config.getoption("--refresh"):
-            (GOLDEN / "evaluation.txt").write_text(text)
-        assert text == (GOLDEN / "evaluation.txt").read_text()
+            (GOLDEN / f"evaluation-{width}.txt").write_text(text)
+        assert text == (GOLDEN / f"evaluation-{width}.txt").read_text()
+        assert max(map(len, text.splitlines())) <= width
+
+    def test_what_was_not_measured_is_said(self, folder: str) -> None:
+        assert "was not measured: --background PATH" in run(folder, "--quick").stdout
+
+    def test_a_background_says_by_what_it_was_judged(self) -> None:
+        stated = Background(("a/", "\x1b[2J"), 1, 1, 0, 0, 0, 0.0, 0.0, (), (), "p.yaml", "b.jsonl")
+        evaluation = msgspec.structs.replace(an_evaluation(), background=stated)
+        text = " ".join(" ".join(render(evaluation, Page(80, False))).split())
+        assert "a/, \\x1b[2J: 1 records" in text
+        assert "judged by p.yaml, with b.jsonl" in text
 
     def test_colours_change_no_word(self) -> None:
         plain = render(an_evaluation(), Page(110, False))

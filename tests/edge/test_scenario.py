@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tidewaiter.edge.scenario import ScenarioError, read_scenario, scenario_folders
+from tidewaiter.edge.scenario import ScenarioError, name_in, read_scenario, scenario_folders, without_expectation
 
 RECORD = '{"status":"x"}\n'
 EXPECT = 'about = "Something."\nverdict = "quiet"\n'
@@ -38,11 +38,20 @@ def fault(folder: Path) -> str:
 
 class TestReading:
     def test_every_other_file_is_telemetry(self, make: Make) -> None:
-        """Not what says what is expected, not the policy, nothing hidden, no folder."""
+        """Also in sub-folders; not what says what is expected, not the policy, nothing hidden, no other scenario."""
         folder = make(audit__log="x\n", **{".hidden": "x"})
         (folder / "notes").mkdir()
+        for name in ("node-a", ".git", "inner"):
+            (folder / name).mkdir()
+            (folder / name / "falco.jsonl").write_text(RECORD)
+        (folder / "inner" / "expect.toml").write_text(EXPECT)
+        (folder / "node-a" / "again").symlink_to(folder)
         scenario = read_scenario(folder)
-        assert [path.name for path in scenario.telemetry] == ["audit.log", "events.jsonl"]
+        assert [str(path.relative_to(folder)) for path in scenario.telemetry] == [
+            "audit.log",
+            "events.jsonl",
+            "node-a/falco.jsonl",
+        ]
         assert scenario.to_learn == ()
         assert scenario.name == "story"
 
@@ -77,6 +86,26 @@ class TestFolders:
         (tmp_path / "README.md").write_text("x")
         assert [path.name for path in scenario_folders(tmp_path)] == ["a-one", "b-three", "b-two"]
         assert [path.name for path in scenario_folders(tmp_path, "b-*")] == ["b-three", "b-two"]
+
+    def test_they_may_lie_in_groups(self, make: Make, tmp_path: Path) -> None:
+        """Each has its path as its name; a link back to the top leads nowhere, nothing hidden is looked into."""
+        (tmp_path / "attacks" / "old").mkdir(parents=True)
+        (tmp_path / ".git").mkdir()
+        (tmp_path / "attacks" / "top").symlink_to(tmp_path)
+        for name in ("attacks/one", "attacks/old/one", "one", ".git/one"):
+            make(name=name)
+        (tmp_path / "linked").symlink_to(tmp_path / "one")
+        (tmp_path / "misnamed").mkdir()
+        (tmp_path / "misnamed" / "expected.toml").write_text(EXPECT)
+        (tmp_path / "empty").mkdir()
+        found = scenario_folders(tmp_path)
+        assert [name_in(tmp_path, path) for path in found] == ["attacks/old/one", "attacks/one", "linked", "one"]
+        assert [name_in(tmp_path, path) for path in scenario_folders(tmp_path, "attacks/*")] == [
+            "attacks/old/one",
+            "attacks/one",
+        ]
+        assert without_expectation(tmp_path, found) == ["misnamed"]
+        assert without_expectation(found[0], [found[0]]) == []
 
     def test_a_scenario_itself_may_be_given(self, make: Make) -> None:
         """The folder of one scenario is one."""

@@ -13,10 +13,19 @@ _SETTING = 20
 _NAME = 60
 _CHANGES_SHOWN = 4
 _WRONG_SHOWN = 200
-_COLUMNS = (
-    f"{'concerns':>9}{'changed':>9}{'recall':>10}{'told':>10}{'precision':>11}"
-    f"{'to suspicious':>15}{'to nothing':>12}{'benign worse':>14}"
-)
+_LABEL, _SHARE = 34, 34
+_COLUMNS = {
+    "concerns": 9,
+    "changed": 9,
+    "recall": 10,
+    "told": 10,
+    "precision": 11,
+    "to suspicious": 15,
+    "to nothing": 12,
+    "benign worse": 14,
+}
+_NARROW = {"of": 5, "changed": 8, "recall": 8, "told": 8, "precis.": 8, "susp.": 6, "lost": 5, "worse": 6}
+"""The same, for a page that is narrower than those."""
 
 
 def render(evaluation: Evaluation, page: Page) -> list[str]:
@@ -25,8 +34,7 @@ def render(evaluation: Evaluation, page: Page) -> list[str]:
     lines += ["", page.paint("What became of what", BOLD), *_confusion(evaluation.scenarios)]
     lines += _named("Attacks without an alert", evaluation.missed, page)
     lines += _named("Benign with an alert", evaluation.false_alerts, page)
-    if evaluation.background is not None:
-        lines += ["", *_background(evaluation.background, page)]
+    lines += ["", *_background(evaluation.background, page)]
     if evaluation.variations is not None:
         lines += _varied(evaluation.variations, page)
     if evaluation.wrong:
@@ -40,9 +48,10 @@ def render(evaluation: Evaluation, page: Page) -> list[str]:
 
 def _head(evaluation: Evaluation, page: Page) -> list[str]:
     labels, exact = evaluation.labels, evaluation.scenarios.exact
-    are_right = not evaluation.wrong
+    others = len(evaluation.wrong)
     verdict = Span(
-        "AS EXPECTED" if are_right else f"{len(evaluation.wrong)} NOT AS EXPECTED", f"1;{GREEN if are_right else RED}"
+        f"{others} VERDICT{'S' if others > 1 else ''} NOT AS EXPECTED" if others else "AS EXPECTED",
+        f"1;{RED if others else GREEN}",
     )
     told = (
         f"{visible(evaluation.folder)}: {exact.hits} of {exact.total} scenarios "
@@ -54,8 +63,7 @@ def _head(evaluation: Evaluation, page: Page) -> list[str]:
 
 
 def _figures(evaluation: Evaluation, page: Page) -> list[str]:
-    lines = [page.paint(f"{'':<34}{'by scenario':<34}by container", BOLD)]
-    for name, first, second in (
+    rows = [
         ("exact verdicts", evaluation.scenarios.exact, evaluation.containers.exact),
         *(
             (f"{what}, {told}", getattr(left, what), getattr(right, what))
@@ -65,8 +73,16 @@ def _figures(evaluation: Evaluation, page: Page) -> list[str]:
             )
             for what in Detection.__struct_fields__
         ),
-    ):
-        lines.append(f"{name:<34}{share_text(first):<34}{share_text(second)}")
+    ]
+    names = ("by scenario", "by container")
+    if page.width >= _LABEL + 2 * _SHARE:
+        lines = [page.paint(f"{'':<{_LABEL}}{names[0]:<{_SHARE}}{names[1]}", BOLD)]
+        lines += [f"{name:<{_LABEL}}{share_text(left):<{_SHARE}}{share_text(right)}" for name, left, right in rows]
+    else:
+        lines = []
+        for heading, shares in zip(names, ([row[1] for row in rows], [row[2] for row in rows]), strict=True):
+            lines.append(page.paint(f"{'':<{_LABEL}}{heading}", BOLD))
+            lines += [f"{row[0]:<{_LABEL}}{share_text(share)}" for row, share in zip(rows, shares, strict=True)]
     lines.append(page.paint("In brackets: where the share lies with 95 % confidence (Wilson).", DIM))
     return lines
 
@@ -103,15 +119,20 @@ def _named(title: str, answers: Sequence[Answer], page: Page) -> list[str]:
     return ["", page.paint(f"{title}: {len(answers)}", BOLD), *page.wrap(spans, "  ", "  ")]
 
 
-def _background(background: Background, page: Page) -> list[str]:
+def _background(background: Background | None, page: Page) -> list[str]:
+    if background is None:
+        what = "What it costs in alerts a day was not measured: --background PATH names telemetry believed benign."
+        return page.wrap([Span(what, DIM)])
     per_day = [background.alerts_per_day, background.suspicious_per_day]
     alerts, suspicious = ("-" if value is None else f"{value:.2f}" for value in per_day)
     lines = [page.paint("Background, believed benign", BOLD)]
     lines += page.wrap(
         [
+            Span(f"{', '.join(shortened(path, _NAME) for path in map(visible, background.paths))}:"),
             Span(f"{background.records:,} records, behaviour in {background.hours} clock hours:"),
             Span(f"{alerts} alerts and {suspicious} suspicious records a day", BOLD),
-            Span(f"({background.alerts} and {background.suspicious} in all, {background.silenced} silenced)"),
+            Span(f"({background.alerts} and {background.suspicious} in all, {background.silenced} silenced);"),
+            Span(visible(background.judged)),
         ],
         "  ",
         "  ",
@@ -123,6 +144,8 @@ def _background(background: Background, page: Page) -> list[str]:
 
 def _varied(found: Variations, page: Page) -> list[str]:
     lines: list[str] = []
+    columns = _COLUMNS if page.width >= 2 + _SETTING + sum(_COLUMNS.values()) else _NARROW
+    heads = "".join(f"{name:>{width}}" for name, width in columns.items())
     for title, column, unit, variations in (
         ("Without one source", "left out", "", found.without_source),
         ("Without a log source (all that feed it)", "left out", "", found.without_log_source),
@@ -131,21 +154,33 @@ def _varied(found: Variations, page: Page) -> list[str]:
         ("With an older baseline", "days older", "", found.baseline_age),
     ):
         if variations:
-            lines += ["", page.paint(title, BOLD), page.paint(f"  {column:<{_SETTING}}{_COLUMNS}", DIM)]
-            lines += [_variation(entry, unit, page) for entry in variations]
+            lines += ["", page.paint(title, BOLD), page.paint(f"  {column:<{_SETTING}}{heads}", DIM)]
+            lines += [_variation(entry, unit, tuple(columns.values()), page) for entry in variations]
             for entry in variations:
                 lines += _changed(_setting(entry, unit), entry, page)
-    return [*lines, "", page.paint("recall, precision: of alerts; told: recall of alerts and suspicious records.", DIM)]
+    told = "recall, precision: of alerts; told: recall of alerts and suspicious records."
+    if columns is _NARROW:
+        told = (
+            f"of: scenarios that it concerns; changed: with another verdict; {told} susp., lost: attacks told only as "
+            "suspicious, or not at all; worse: benign ones told more gravely."
+        )
+    return [*lines, "", *page.wrap([Span(told, DIM)])]
 
 
-def _variation(found: Variation, unit: str, page: Page) -> str:
+def _variation(found: Variation, unit: str, widths: Sequence[int], page: Page) -> str:
     to_suspicious = sum(change.after == "suspicious" for change in found.lost)
-    row = (
-        f"  {_setting(found, unit):<{_SETTING}}{found.scenarios:>9}{found.changed:>9}"
-        f"{_percent(found.figures.alert.recall):>10}{_percent(found.figures.reported.recall):>10}"
-        f"{_percent(found.figures.alert.precision):>11}{to_suspicious or '.':>15}"
-        f"{len(found.lost) - to_suspicious or '.':>12}{len(found.raised) or '.':>14}"
+    cells = (
+        found.scenarios,
+        found.changed,
+        _percent(found.figures.alert.recall),
+        _percent(found.figures.reported.recall),
+        _percent(found.figures.alert.precision),
+        to_suspicious or ".",
+        len(found.lost) - to_suspicious or ".",
+        len(found.raised) or ".",
     )
+    row = f"  {_setting(found, unit):<{_SETTING}}"
+    row += "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
     return page.paint(row, YELLOW) if found.raised else row
 
 

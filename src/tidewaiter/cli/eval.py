@@ -15,8 +15,16 @@ from tidewaiter.cli._progress import Trials
 from tidewaiter.cli._terminal import page_size, write_bytes, write_text
 from tidewaiter.edge.evaluation import evaluate, measure_background
 from tidewaiter.edge.hunt import horizon_ns
-from tidewaiter.edge.paths import expand
-from tidewaiter.edge.scenario import Scenario, ScenarioError, read_scenario, scenario_folders
+from tidewaiter.edge.paths import STDIN, expand
+from tidewaiter.edge.scenario import (
+    EXPECTED,
+    Scenario,
+    ScenarioError,
+    name_in,
+    read_scenario,
+    scenario_folders,
+    without_expectation,
+)
 from tidewaiter.edge.whole_file import WholeFileError, write_whole
 from tidewaiter.policy import DEFAULT_POLICY
 from tidewaiter.policy_yaml import printable
@@ -71,15 +79,17 @@ def evaluation_command(
     """
     if not background_paths and (policy_path is not None or baseline_path is not None):
         raise UsageFault("--policy and --baseline are for --background; a scenario brings its own")
-    scenarios = _scenarios(folder, only)
+    scenarios, left_out = _scenarios(folder, only)
     if not scenarios:
         what = "holds no scenario (a folder with expect.toml)" if only == "*" else "holds no scenario of such a name"
         click.echo(f"{printable(folder)}: {what}: nothing to score", err=True)
         sys.exit(EXIT_NOTHING)
+    if html_path is not None:
+        _spare(html_path, scenarios, [*background_paths, policy_path, baseline_path])
     background, faults = _background(background_paths, policy_path, baseline_path)
     with Trials() as trials:
         found = evaluate(folder, scenarios, quick=quick, background=background, on_trial=trials.show)
-    found = msgspec.structs.replace(found, faults=(*faults, *found.faults))
+    found = msgspec.structs.replace(found, faults=(*left_out, *faults, *found.faults))
     if html_path is not None:
         _write_page(found, html_path)
     if form == "json":
@@ -92,23 +102,40 @@ def evaluation_command(
     sys.exit(EXIT_OTHERWISE if found.wrong else 0)
 
 
-def _scenarios(folder: str, only: str) -> list[Scenario]:
-    """All scenarios. Raises UsageFault with one line for each that cannot be read."""
+def _scenarios(folder: str, only: str) -> tuple[list[Scenario], list[Fault]]:
+    """All scenarios, and what is none of them. Raises UsageFault with one line for each that cannot be read."""
+    top = Path(folder)
     faults: list[str] = []
     scenarios: list[Scenario] = []
     try:
-        folders = scenario_folders(Path(folder), only)
+        folders = scenario_folders(top, only)
+        strangers = without_expectation(top, folders) if only == "*" else []
     except ScenarioError as error:
         raise UsageFault(str(error)) from error
     for inside in folders:
         try:
-            scenarios.append(read_scenario(inside))
+            scenarios.append(read_scenario(inside, name_in(top, inside)))
         except ScenarioError as error:
             faults.append(str(error))
     if faults:
         more = [f"... and {len(faults) - _FAULTS_SHOWN} more faults"] if len(faults) > _FAULTS_SHOWN else []
         raise UsageFault("\n".join([*faults[:_FAULTS_SHOWN], *more]))
-    return scenarios
+    return scenarios, [Fault(name, f"holds no {EXPECTED}, so nothing in it was scored") for name in strangers]
+
+
+def _spare(page: str, scenarios: Sequence[Scenario], others: Sequence[str | None]) -> None:
+    """See that the page is written over nothing that is read, and becomes no telemetry of a scenario's next run.
+
+    Raises UsageFault.
+    """
+    place = Path(page).resolve()
+    for scenario in scenarios:
+        if place.is_relative_to(scenario.folder.resolve()):
+            told = f"{printable(page)}: lies in the scenario {printable(scenario.name)} and would be read as telemetry"
+            raise UsageFault(f"{told} of it; name another file")
+    given = expand([path for path in others if path is not None]).files
+    if place in {Path(path).resolve() for path in given if path != STDIN}:
+        raise UsageFault(f"{printable(page)}: is what is read, and would be lost; name another file")
 
 
 def _background(
@@ -128,7 +155,8 @@ def _background(
         told = [*([stranger] if stranger is not None else []), *baseline.problems]
         faults += [Fault("baseline", sentence) for sentence in told]
         baseline.close()
-    return msgspec.structs.replace(measured, paths=tuple(paths)), faults
+    stated = msgspec.structs.replace(measured, paths=tuple(paths), policy=policy_path, baseline=baseline_path)
+    return stated, faults
 
 
 def _write_page(found: Evaluation, path: str) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from tidewaiter.baseline import Profile
-from tidewaiter.edge.scenario import Scenario, ScenarioError, read_scenario, scenario_folders
+from tidewaiter.edge.scenario import Scenario, ScenarioError, name_in, read_scenario, scenario_folders
 from tidewaiter.edge.trial import learned, run
 from tidewaiter.policy_rules import Scope
 from tidewaiter.review.recorded import is_lowered
@@ -38,7 +38,8 @@ class Lost(msgspec.Struct, frozen=True):
 
 def attacks_in(folder: str) -> list[Scenario]:
     """The scenarios that hold an attack. Raises `ScenarioError`, also where there is none."""
-    found = [read_scenario(path) for path in scenario_folders(Path(folder))]
+    top = Path(folder)
+    found = [read_scenario(path, name_in(top, path)) for path in scenario_folders(top)]
     attacks = [scenario for scenario in found if _is_attack(scenario)]
     if not attacks:
         raise ScenarioError(

@@ -5,7 +5,7 @@
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -24,6 +24,8 @@ POLICY = "policy.yaml"
 LEARNED = "baseline"
 """The sub-folder whose telemetry is learned before the scenario is judged."""
 _LARGEST_BYTES = 1 << 20
+_DEEPEST = 4
+"""Folders within each other that are looked into."""
 _WRONG = re.compile(r"(?P<what>.*) - at `\$\.?(?P<place>.*)`", re.S)
 
 Verdict = Literal["alert", "suspicious", "quiet"]
@@ -109,24 +111,53 @@ class Scenario(msgspec.Struct, frozen=True):
     telemetry: tuple[Path, ...]
     to_learn: tuple[Path, ...]
     """Telemetry from before, to be learned first; empty: judged without a baseline."""
+    folder: Path
 
 
 def scenario_folders(folder: Path, only: str = "*") -> list[Path]:
-    """The sub-folders that are scenarios and whose name fits a shell glob, by name; or the folder itself, if it is one.
+    """The scenarios below a folder whose name, or path below it, fits a shell glob, in order; or the folder itself.
 
-    Raises ScenarioError where the folder cannot be listed.
+    Folders may group scenarios, as in `attacks/` and `benign/`. Raises ScenarioError where one cannot be listed.
     """
     try:
         if (folder / EXPECTED).is_file():
             return [folder] if fnmatchcase(folder.resolve().name, only) else []
-        inside = sorted(path.name for path in folder.iterdir() if (path / EXPECTED).is_file())
+        inside = list(_below(folder, _DEEPEST))
     except (OSError, ValueError) as error:
         raise ScenarioError(f"{_shown(folder)}: cannot be listed: {_reason(error)}") from error
-    return [folder / name for name in inside if fnmatchcase(name, only)]
+    return [path for path in inside if fnmatchcase(path.name, only) or fnmatchcase(name_in(folder, path), only)]
 
 
-def read_scenario(folder: Path) -> Scenario:
-    """Read one scenario, but not yet its telemetry. Raises ScenarioError."""
+def name_in(folder: Path, scenario: Path) -> str:
+    """What a scenario is called among those of a folder: two groups may each have one of the same name."""
+    return scenario.relative_to(folder).as_posix() if scenario != folder else folder.resolve().name
+
+
+def without_expectation(folder: Path, scenarios: Collection[Path]) -> list[str]:
+    """Names of the sub-folders in which nothing is a scenario, though something is in them. Raises ScenarioError."""
+    if folder in scenarios:
+        return []
+    known = {scenario.relative_to(folder).parts[0] for scenario in scenarios}
+    try:
+        return [path.name for path in _folders(folder) if path.name not in known and next(path.iterdir(), None)]
+    except OSError as error:
+        raise ScenarioError(f"{_shown(folder)}: cannot be listed: {_reason(error)}") from error
+
+
+def _below(folder: Path, depth: int) -> Iterator[Path]:
+    for path in _folders(folder):
+        if (path / EXPECTED).is_file():
+            yield path
+        elif depth > 1 and not path.is_symlink():
+            yield from _below(path, depth - 1)
+
+
+def _folders(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if not path.name.startswith(".") and path.is_dir())
+
+
+def read_scenario(folder: Path, name: str | None = None) -> Scenario:
+    """Read one scenario, but not yet its telemetry. `name`: other than the folder's own. Raises ScenarioError."""
     expected = read_expectation(folder)
     text = _text(folder / POLICY, "every scenario has a policy of its own (an empty one is: version: 1)")
     try:
@@ -139,10 +170,10 @@ def read_scenario(folder: Path) -> Scenario:
                 f"{_shown(folder / EXPECTED)}: containers[{at}].verdict: {container.verdict}, and the whole scenario's "
                 f"is {expected.verdict}; a scenario's verdict is that of its gravest container"
             )
-    telemetry = _files(folder)
+    learned = folder / LEARNED
+    telemetry = _files(folder, learned)
     if not telemetry:
         raise ScenarioError(f"{_shown(folder)}: no telemetry; every file but {POLICY} and {EXPECTED} would be read")
-    learned = folder / LEARNED
     to_learn = _files(learned) if learned.is_dir() else ()
     if learned.is_dir() and not to_learn:
         raise ScenarioError(f"{_shown(learned)}: no telemetry to learn from; leave the folder out to judge without")
@@ -154,7 +185,7 @@ def read_scenario(folder: Path) -> Scenario:
         raise ScenarioError(
             f"{_shown(folder / EXPECTED)}: baseline.approve: there is no folder {LEARNED} to learn from"
         )
-    return Scenario(folder.resolve().name, expected, policy, telemetry, to_learn)
+    return Scenario(name or folder.resolve().name, expected, policy, telemetry, to_learn, folder)
 
 
 def read_expectation(folder: Path) -> Expectation:
@@ -218,12 +249,22 @@ def _text(path: Path, why: str) -> str:
         raise ScenarioError(f"{_shown(path)}: is not UTF-8 text (byte {error.start})") from error
 
 
-def _files(folder: Path) -> tuple[Path, ...]:
+def _files(folder: Path, but: Path | None = None) -> tuple[Path, ...]:
+    """All files of a folder and of its sub-folders but one, in order; not those that say what is expected."""
     try:
-        names = sorted(path.name for path in folder.iterdir() if path.is_file())
+        return tuple(_found(folder, but, _DEEPEST))
     except OSError as error:
         raise ScenarioError(f"{_shown(folder)}: cannot be listed: {_reason(error)}") from error
-    return tuple(folder / name for name in names if name not in (POLICY, EXPECTED) and not name.startswith("."))
+
+
+def _found(folder: Path, but: Path | None, depth: int) -> Iterator[Path]:
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith(".") or path == but:
+            continue
+        if path.is_file() and path.name not in (POLICY, EXPECTED):
+            yield path
+        elif depth > 1 and path.is_dir() and not path.is_symlink() and not (path / EXPECTED).is_file():
+            yield from _found(path, but, depth - 1)
 
 
 def _reason(error: Exception) -> str:

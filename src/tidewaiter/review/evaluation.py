@@ -33,6 +33,15 @@ class Background(msgspec.Struct, frozen=True):
     clusters: tuple[str, ...]
     titles: tuple[str, ...]
     """Of the first alerts and suspicious records."""
+    policy: str | None = None
+    """The file by which it was judged; None: the default policy."""
+    baseline: str | None = None
+
+    @property
+    def judged(self) -> str:
+        """By what it was judged, in words."""
+        policy = "by the default policy" if self.policy is None else f"by {self.policy}"
+        return f"judged {policy}, {'without a baseline' if self.baseline is None else f'with {self.baseline}'}"
 
 
 class Fault(msgspec.Struct, frozen=True):

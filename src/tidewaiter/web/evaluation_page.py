@@ -257,6 +257,7 @@ def _background(background: Background | None) -> Shown | None:
         "paths": [clipped(path, _NAME) for path in background.paths],
         "records": f"{background.records:,}",
         "hours": background.hours,
+        "judged": clipped(background.judged, 2 * _NAME),
         "per_day": ["-" if value is None else f"{value:.2f}" for value in per_day],
         "counts": [background.alerts, background.suspicious, background.silenced],
         "titles": [clipped(title, _REASON) for title in background.titles],
