@@ -47,6 +47,11 @@ class Page:
         while self._next().get("method") != "Page.loadEventFired":
             pass
 
+    def resize(self, width: int) -> None:
+        """Show it on a screen of so many pixels, as of a telephone."""
+        size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+        self._ask("Emulation.setDeviceMetricsOverride", size)
+
     def evaluate(self, expression: str) -> Any:
         """The value of a JavaScript expression (a promise is waited for)."""
         asked = {"expression": expression, "returnByValue": True, "awaitPromise": True}

@@ -2,8 +2,10 @@
 
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
+from browser import opened_browser
 from evaluations import HOSTILE, an_answer, an_evaluation
 
 from tidewaiter.review.evaluation import Evaluation
@@ -105,6 +107,21 @@ def test_hostile_text_stays_text() -> None:
     assert "\u202e" not in page
     assert "\\x1b[31m" in _Elements(page).text
     assert len(page) < 100_000
+
+
+def test_figures_stay_on_one_line_on_a_narrow_screen(tmp_path: Path) -> None:
+    """A table is scrolled in its own frame instead: the page itself is as wide as the screen."""
+    (tmp_path / "page.html").write_text(page_of(an_evaluation()))
+    rows = (
+        "[...document.querySelectorAll('td.number')].map((cell) => { const range = document.createRange();"
+        " range.selectNodeContents(cell); return new Set([...range.getClientRects()].map((r) => r.bottom)).size; })"
+    )
+    with opened_browser(tmp_path / "profile") as page:
+        page.resize(400)
+        page.open((tmp_path / "page.html").as_uri())
+        assert set(page.evaluate(rows)) == {1}
+        assert page.evaluate("document.documentElement.scrollWidth") <= 400
+        assert page.evaluate("document.querySelector('.scroll > table').offsetWidth") > 600
 
 
 def test_plots_are_drawn_inside_their_frames() -> None:
