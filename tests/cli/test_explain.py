@@ -137,6 +137,27 @@ def test_broken_lines_are_counted(alerts: Path) -> None:
     assert "5 lines are no record of tidewaiter and were left out" in result.stderr
 
 
+def test_an_alert_of_which_only_the_name_can_be_read_is_told_as_damaged(alerts: Path) -> None:
+    """Not as one that is not there, beside its own name as the nearest."""
+    record = json.loads(alerts.read_bytes().splitlines()[0])
+    Path("damaged.jsonl").write_text(json.dumps({**record, "severity": "huge\x1b[2J"}) + "\n")
+    told = f'"{record["id"]}": the record of the alert {record["id"]} is damaged and says nothing'
+    assert_refused(explain(record["id"], "--from", "damaged.jsonl"), told, r"'huge\x1b[2J' - at `$.severity`")
+    assert explain(record["id"], "--from", "damaged.jsonl", "--from", alerts).exit_code == 0
+
+
+def test_ids_in_a_file_cannot_steer_the_terminal(alerts: Path) -> None:
+    """Nor fill it: they are offered as the nearest, and as those that a beginning fits."""
+    record = json.loads(alerts.read_bytes().splitlines()[0])
+    names = [f"abcd\x1b[31m\u202e{letter}" + "z" * 5000 for letter in "xy"]
+    Path("hostile.jsonl").write_text("".join(json.dumps({**record, "id": name}) + "\n" for name in names))
+    for typed in ("abcd", "abce\x1b[31m"):
+        result = explain(typed, "--from", "hostile.jsonl")
+        assert_refused(result, r"abcd\x1b[31m\u202e")
+        assert result.stderr.strip().isprintable()
+        assert len(result.stderr) < 600
+
+
 def test_file_that_was_cut_short_is_read_so_far(alerts: Path) -> None:
     data = gzip.compress(alerts.read_bytes() + os.urandom(100_000).hex().encode())
     alerts.write_bytes(data[:-20_000])

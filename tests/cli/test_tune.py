@@ -41,6 +41,8 @@ def folder(workroom: Path) -> Path:
     given = (record(), WEB, record("c" * 32, image=ImageIdentity(config_digest="sha256:" + "3" * 64)), HOST)
     (workroom / "alerts.jsonl").write_bytes(b"".join(map(as_line, (*given, container("c1")))))
     (workroom / "policy.yaml").write_text(POLICY)
+    (workroom / "quiet.jsonl").write_bytes(as_line(container("c1")))
+    (workroom / "empty").mkdir()
     (workroom / "attacks").mkdir()
     for name in ("A01-kinsing-ubuntu", "A11-commando-cat"):
         (workroom / "attacks" / name).symlink_to(SCENARIOS / name)
@@ -103,6 +105,33 @@ def test_the_chosen_are_written_after_the_diff_is_shown(folder: Path) -> None:
     assert json.loads(again.stdout)["already_silent"][0]["alert"] == "a" * 32
 
 
+def test_the_narrowest_of_each_group_are_named_to_be_written(folder: Path) -> None:
+    """Neither what is rejected nor what is no scope is among them, and together they do what is said."""
+    arguments = ("--from", "alerts.jsonl", "aaaa", "bbbb", "dddd", "--labelled", "attacks")
+    found = json.loads(run(*arguments, "--format", "json").stdout)
+    assert found["narrowest"] == [2, 6]
+    told = "Together the narrowest scope of each group would silence 2 of 3 given, 0 other alerts: --write POLICY --choose 2,6"
+    assert run(*arguments).stdout.endswith(f"\n{told}\n")
+    assert run(*arguments, "--write", "policy.yaml", "--choose", "2,6").exit_code == 0
+    again = run("--from", "alerts.jsonl", "aaaa", "bbbb", "dddd", "--policy", "policy.yaml", "--format", "json")
+    assert {silent["alert"] for silent in json.loads(again.stdout)["already_silent"]} == {"a" * 32, "b" * 32}
+
+
+def test_nothing_in_a_document_steers_a_terminal(folder: Path) -> None:
+    (folder / "hostile.jsonl").write_bytes(as_line(record("e" * 32, title="\x9b31m\u202e")))
+    result = run("--from", "alerts.jsonl", "aaaa", "--history", "hostile.jsonl", "--format", "json")
+    assert result.stdout.strip().isprintable()
+    assert "\x9b31m\u202e" in [other["title"] for other in json.loads(result.stdout)["candidates"][-1]["also"]]
+
+
+def test_a_place_that_no_policy_can_say_is_the_reason(folder: Path) -> None:
+    """Not that too little is known of it."""
+    (folder / "odd.jsonl").write_bytes(as_line(record("e" * 32, namespace="ci\u202e")))
+    [group] = json.loads(run("--from", "odd.jsonl", "eeee", "--format", "json").stdout)["groups"]
+    told = "by any scope: the place has a name that does not print, or is too long for a policy"
+    assert (group["candidates"], group["not_offered"]) == ([], [told])
+
+
 def test_history_is_asked_but_not_tuned(folder: Path) -> None:
     (folder / "more.jsonl").write_bytes(as_line(record("e" * 32)))
     result = run("--from", "alerts.jsonl", "aaaa", "--history", "more.jsonl", "--format", "json")
@@ -128,7 +157,10 @@ def test_ids_from_standard_input(folder: Path) -> None:
         (("--from", "alerts.jsonl", "aaaa", "--write", "policy.yaml", "--choose", "9"), "no candidate 9"),
         (("--from", "alerts.jsonl", "bbbb", "--write", "policy.yaml", "--choose", "2"), "is no scope"),
         (("--from", "alerts.jsonl", "aaaa", "--write", "absent.yaml", "--choose", "1"), "cannot be read"),
-        (("--from", "alerts.jsonl", "aaaa", "--labelled", "."), "none of 0 scenarios"),
+        (("--from", "alerts.jsonl", "aaaa", "--labelled", "empty"), "none of 0 scenarios"),
+        (("--from", "empty", "aaaa"), "empty: nothing to read: no path given holds a file"),
+        (("--from", "quiet.jsonl", "aaaa"), "quiet.jsonl: holds no alert to tune"),
+        (("--from", "alerts.jsonl", "aaaa", "--write", "-", "--choose", "1"), "needs the name of a policy file"),
     ],
 )
 def test_what_is_wrong_is_said_in_a_sentence(arguments: tuple[str, ...], said: str) -> None:

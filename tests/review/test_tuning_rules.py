@@ -117,6 +117,11 @@ class TestNames:
             ("smoke-tests", "Job", "smoke-tests"),
             ("a*[b]?", "Job", "a[*][[]b][?]"),
             ("", "Job", ""),
+            ("shard-12", "Deployment", "shard-12"),
+            ("app-b2cd4", "DaemonSet", "app-b2cd4"),
+            ("db-0", "StatefulSet", "db-0"),
+            ("report-1", "CronJob", "report-1"),
+            ("worker-2", "ComposeService", "worker-2"),
         ],
     )
     def test_only_generated_endings_become_a_star(self, name: str, kind: str, glob: str) -> None:

@@ -103,6 +103,8 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=
     already_silent: list[Silent]
     groups: list[GroupShown]
     candidates: list[CandidateShown]
+    narrowest: list[int]
+    """By number: the first candidate of each group that can be written."""
     written: Written | None
     notes: tuple[str, ...]
 
@@ -124,6 +126,7 @@ def document(shown: Shown, written: Written | None) -> Document:
             for group in tuning.groups
         ],
         candidates=[_candidate(candidate, shown.effect) for candidate in tuning.candidates],
+        narrowest=[candidate.number for candidate in tuning.narrowest],
         written=written,
         notes=shown.told,
     )

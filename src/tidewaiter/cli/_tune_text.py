@@ -27,6 +27,13 @@ def page(shown: Shown) -> str:
     seen: set[int] = set()
     for number, group in enumerate(shown.tuning.groups, 1):
         lines += ["", *_group(number, group, shown, seen)]
+    if narrowest := shown.tuning.narrowest:
+        given = {id for candidate in narrowest for id in candidate.silences}
+        others = {record.id for candidate in narrowest for record in candidate.also}
+        numbers = ",".join(str(candidate.number) for candidate in narrowest)
+        verb = {"quiet": "silence", "suspicious": "lower"}[shown.effect]
+        told = f"{verb} {len(given)} of {shown.given} given, {_count(len(others), 'other alert')}"
+        lines += ["", f"Together the narrowest scope of each group would {told}: --write POLICY --choose {numbers}"]
     return "".join(f"{printable(line)}\n" for line in lines)
 
 

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Literal
 
 import click
-import msgspec
 
 from tidewaiter.cli._faults import UsageFault, open_policy
 from tidewaiter.cli._form import form_option
-from tidewaiter.cli._terminal import write_text
+from tidewaiter.cli._terminal import write_bytes, write_text
 from tidewaiter.cli._tune_document import Shown, Written, document
 from tidewaiter.cli._tune_text import page
 from tidewaiter.edge.policy_edit import Addition, EditError, added, replace_file
@@ -22,6 +21,7 @@ from tidewaiter.policy_yaml import printable
 from tidewaiter.review.recorded import History, Record, UnknownIds, alerts_named
 from tidewaiter.review.tuning import Candidate, Tuning, propose, ranked
 from tidewaiter.review.tuning_rules import Effect
+from tidewaiter.sinks._escape import encode_json
 
 _MAX_STDIN = 1 << 20
 _IDS_IN_COMMENT = 4
@@ -83,6 +83,8 @@ def tune(
     """
     if chosen and target is None:
         raise UsageFault("--choose: needs --write POLICY, the file that the candidates are added to")
+    if target == "-":
+        raise UsageFault("--write: needs the name of a policy file, and standard input is none")
     told: list[str] = []
     records, given = _given(alerts, history, ids, all_suspicious, told)
     path = policy_path if policy_path is not None else target
@@ -97,15 +99,15 @@ def tune(
     shown = Shown(tuning, len(given), len(records.alerts), len(records.containers), attacks, tuple(told), effect)
     if form == "json":
         written = None if edited is None else Written(printable(str(target)), chosen, edited[1])
-        write_text(msgspec.json.encode(document(shown, written)).decode() + "\n")
+        write_bytes(encode_json(document(shown, written)))
     else:
         write_text(page(shown) if edited is None else edited[1])
     for sentence in told:
         click.echo(sentence, err=True)
     if edited is not None and target is not None:
         _store(target, edited[0])
-        name = printable(target)
-        click.echo(f"{name}: {len(chosen)} added; try it with: tidewaiter policy test {shlex.quote(name)}", err=True)
+        tried = f"tidewaiter policy test {shlex.quote(printable(target))}"
+        click.echo(f"{printable(target)}: {len(chosen)} added; try it with: {tried}", err=True)
     elif target is not None:
         click.echo(f"{printable(target)}: nothing was written; choose with --choose N[,N]", err=True)
 
@@ -122,6 +124,8 @@ def _given(
     except RecordsError as error:
         raise UsageFault(str(error)) from error
     told += [*read.problems, *(more.problems if more is not None else ())]
+    if not (read.history.alerts or read.history.withdrawn):
+        raise UsageFault(f"{', '.join(map(printable, alerts[:3]))}: holds no alert to tune; was nothing found?")
     typed = [id for id in ids if id != "-"]
     if "-" in ids:
         typed += sys.stdin.buffer.read(_MAX_STDIN).decode("utf-8", "replace").split()

@@ -15,7 +15,7 @@ from tidewaiter.edge.chunks import StreamError, chunks
 from tidewaiter.edge.lines import Lines
 from tidewaiter.edge.paths import STDIN, expand, shown
 from tidewaiter.policy import TrustPolicy
-from tidewaiter.policy_yaml import printable
+from tidewaiter.policy_yaml import cut, printable
 from tidewaiter.review.explanation import Explanation, explained
 from tidewaiter.review.neighbours import Neighbours, Told
 from tidewaiter.review.sought import Named, Sought
@@ -53,13 +53,17 @@ class AlertFiles:
         sought = Sought(typed)
         named, alerts = msgspec.json.Decoder(Named), msgspec.json.Decoder(Alert)
         for line in self._lines():
+            meant: Named | None = None
             try:
                 record = named.decode(line)
                 if record.kind not in _KINDS or record.schema != SCHEMA:
                     raise msgspec.ValidationError("another kind of record")
                 if sought.is_candidate(record):
+                    meant = record
                     sought.add(alerts.decode(line))
-            except _FAULTS:
+            except _FAULTS as error:
+                if meant is not None:
+                    sought.add_damaged(meant, cut(str(error)))
                 self.unread += 1
                 self._first = self._first or line[:_BEGINNING].decode("utf-8", "replace")
         if not sought.records:

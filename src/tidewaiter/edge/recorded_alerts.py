@@ -37,6 +37,8 @@ def read_records(paths: Sequence[str]) -> Read:
     if expansion.problems:
         path, sentence = expansion.problems[0]
         raise RecordsError(f"{printable(path)}: {sentence}")
+    if not expansion.files:
+        raise RecordsError(f"{', '.join(map(printable, paths[:3]))}: nothing to read: no path given holds a file")
     read = Read(History())
     kinds, records = msgspec.json.Decoder(Kind), msgspec.json.Decoder(Record)
     for path in expansion.files:

@@ -15,6 +15,7 @@ import msgspec
 from tidewaiter.alert import CreatedBy, ImageIdentity, TrustShown, Workload
 from tidewaiter.policy import Subject, TrustPolicy
 from tidewaiter.policy_rules import Scope
+from tidewaiter.policy_yaml import cut, printable
 
 MAX_RECORDS = 100_000
 _SHORTEST_PREFIX = 4
@@ -228,11 +229,12 @@ def _meant(typed: str, history: History, members: Mapping[str, list[str]]) -> li
     fitting = [id for id in known if id.startswith(typed)] if len(typed) >= _SHORTEST_PREFIX else []
     if len(fitting) == 1:
         return [fitting[0]] if fitting[0] in history.alerts else members[fitting[0]]
-    shown = typed[:64]
+    shown = printable(typed[:64])
     if fitting:
-        return f'"{shown}" fits {len(fitting)} ids; give more letters: {", ".join(sorted(fitting)[:_NEAREST])}'
+        some = ", ".join(map(cut, sorted(fitting)[:_NEAREST]))
+        return f'"{shown}" fits {len(fitting)} ids; give more letters: {some}'
     if any(id.startswith(typed) for id in history.withdrawn) and len(typed) >= _SHORTEST_PREFIX:
         return []
-    near = get_close_matches(shown, known, n=_NEAREST, cutoff=0.4) or sorted(known)[:_NEAREST]
-    hint = f"; nearest are {', '.join(near)}. It is the `id` of a record, not a container's" if near else ""
+    near = get_close_matches(typed[:64], known, n=_NEAREST, cutoff=0.4) or sorted(known)[:_NEAREST]
+    hint = f"; nearest are {', '.join(map(cut, near))}. It is the `id` of a record, not a container's" if near else ""
     return f'"{shown}": no alert and no incident has this id{hint}'

@@ -10,6 +10,7 @@ from difflib import get_close_matches
 import msgspec
 
 from tidewaiter.alert import Alert
+from tidewaiter.policy_yaml import cut, printable
 
 MAX_IDS = 1_000_000
 """Ids that are remembered, to offer those near to one that is not known."""
@@ -54,6 +55,8 @@ class Sought:
         self._alerts: dict[str, Alert] = {}
         self._revisions: dict[str, int] = {}
         self._ids: set[str] = set()
+        self._damaged: dict[str, str] = {}
+        """Alerts that the id may mean and that could not be read, and why."""
 
     def is_candidate(self, named: Named) -> bool:
         """Note a record; whether it is an alert that the id may mean, so that it should be decoded whole."""
@@ -72,6 +75,10 @@ class Sought:
         self._alerts[alert.id] = alert
         self._revisions[alert.id] = alert.revision
 
+    def add_damaged(self, named: Named, why: str) -> None:
+        """Note a candidate of which only the name could be read."""
+        self._damaged.setdefault(named.id, why)
+
     def target(self) -> Target:
         """What the id means. Raises `UnknownId`."""
         if self.typed in self._alerts:
@@ -85,16 +92,20 @@ class Sought:
         alerts = [name for name in self._alerts if self._fits(name)]
         if len(alerts) + len(incidents) == 1:
             return Target(self._alerts[alerts[0]], None) if alerts else _of_incident(*incidents.values())
-        shown = self.typed[:64]
+        shown = printable(self.typed[:64])
         if alerts or incidents:
             fitting = sorted((*alerts, *incidents))
             raise UnknownId(
-                f'"{shown}" begins {len(fitting)} ids; give more letters: {", ".join(fitting[:_NEAREST])}'
+                f'"{shown}" begins {len(fitting)} ids; give more letters: {", ".join(map(cut, fitting[:_NEAREST]))}'
                 + (" .." if len(fitting) > _NEAREST else "")
             )
-        near = _nearest(shown, self._ids)
+        for name, why in self._damaged.items():
+            raise UnknownId(f'"{shown}": the record of the alert {cut(name)} is damaged and says nothing: {why}')
+        near = _nearest(self.typed[:64], self._ids)
         short = f" (at least {SHORTEST_PREFIX} letters are needed)" if len(self.typed) < SHORTEST_PREFIX else ""
-        hint = f"; nearest are {', '.join(near)}. It is the `id` of a record, not a container's" if near else ""
+        hint = (
+            f"; nearest are {', '.join(map(cut, near))}. It is the `id` of a record, not a container's" if near else ""
+        )
         raise UnknownId(f'"{shown}": no alert and no incident has this id{short}{hint}')
 
     def _fits(self, name: str) -> bool:

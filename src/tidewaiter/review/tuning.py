@@ -18,7 +18,9 @@ from tidewaiter.review.tuning_rules import (
     Way,
     approval_for,
     group_key,
+    is_sayable,
     person,
+    place_of,
     scope_for,
     user_key,
 )
@@ -81,6 +83,15 @@ class Tuning(msgspec.Struct):
         """All candidates, by number."""
         found = {candidate.number: candidate for group in self.groups for candidate in group.candidates}
         return tuple(found[number] for number in sorted(found))
+
+    @property
+    def narrowest(self) -> tuple[Candidate, ...]:
+        """The first of each group that can be written: what silences most of what was given, and least else."""
+        firsts = (
+            next((one for one in group.candidates if one.scope is not None and not one.is_rejected), None)
+            for group in self.groups
+        )
+        return tuple({first.number: first for first in firsts if first is not None}.values())
 
 
 def with_scopes(policy: TrustPolicy, scopes: Iterable[Scope]) -> TrustPolicy:
@@ -161,13 +172,16 @@ class _Trial:
         if not all(record.proven_digests for record in records):
             reasons.append("by content: no record proves the digest of what ran")
         beside = self._beside(records, peers)
+        is_sayable_there = is_sayable(place_of(records[0]))
+        if not is_sayable_there:
+            reasons.append("by any scope: the place has a name that does not print, or is too long for a policy")
         if not beside:
             reasons.append("by user: not all were made by one person or account that is told by name")
         ways: tuple[Way, ...] = ("content", "repository", "user") if beside else ("content", "repository")
         for way in ways:
             scope = scope_for(way, records, beside, self._effect)
             if scope is None:
-                if way == "repository":
+                if way == "repository" and is_sayable_there:
                     reasons.append("by repository: fewer than two things are known that nobody inside can choose")
                 continue
             candidate = self._scope(way, scope, records)

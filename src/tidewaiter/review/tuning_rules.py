@@ -62,7 +62,12 @@ def person(record: Record) -> str | None:
 
 
 def stem(name: str, kind: str = "") -> str:
-    """A name with its generated ending as `*`: `backup-29310000` gives `backup-*`; others as a glob for themselves."""
+    """A name with its generated ending as `*`: `backup-29310000` gives `backup-*`; others as a glob for themselves.
+
+    Of a Deployment, or of what else has its name from people, the ending is a part of the name: `shard-12`.
+    """
+    if kind in _STABLE_KINDS:
+        return literal(name)
     above, maker = of_pod("", kind, name, None, None) if name and kind not in ("Pod", "Node") else (kind, name)
     if above != kind and kind:
         return f"{literal(maker)}-*"
@@ -81,11 +86,7 @@ def scope_for(way: Way, records: Sequence[Record], beside: Sequence[Record], eff
 
     `beside`: all given alerts of the same place and user.
     """
-    fields: dict[str, Any] = {"cluster": literal(records[0].cluster)}
-    if records[0].namespace is not None:
-        fields["namespace"] = literal(records[0].namespace)
-    else:
-        fields["node"] = literal(records[0].node)
+    fields = place_of(records[0])
     if way == "user":
         user = person(records[0])
         fields |= {"user": literal(user) if user is not None else None, "image": _repository(beside)}
@@ -100,7 +101,7 @@ def scope_for(way: Way, records: Sequence[Record], beside: Sequence[Record], eff
         fields["user"] = literal(only) if only is not None else None
     given = {key: value for key, value in fields.items() if value}
     has_place = "cluster" in given and not given.keys().isdisjoint(("namespace", "node"))
-    if not has_place or not _is_sound(given, records) or not _is_sayable(given):
+    if not has_place or not _is_sound(given, records) or not is_sayable(given):
         return None
     how: dict[str, Any] = {"quiet": True} if effect == "quiet" else {"ceiling": "suspicious"}
     return Scope(name=_name(records[0], given, effect), **given, **how)
@@ -178,7 +179,7 @@ def _is_sound(fields: dict[str, Any], records: Sequence[Record]) -> bool:
     return sound + (bool(fields.get("image")) and all(record.has_origin for record in records)) >= 2
 
 
-def _is_sayable(fields: dict[str, Any]) -> bool:
+def is_sayable(fields: dict[str, Any]) -> bool:
     """Whether a policy file takes these values."""
     texts = [value for key, value in fields.items() if key != "digests"]
     if not all(value.isprintable() and len(value) <= _MAX_TEXT for value in texts):
@@ -190,6 +191,12 @@ def _is_sayable(fields: dict[str, Any]) -> bool:
     except PatternError:
         return False
     return "*" not in fields.get("image", "")
+
+
+def place_of(record: Record) -> dict[str, Any]:
+    """The fields by which a scope names where a record was made."""
+    inside = {"namespace": record.namespace} if record.namespace is not None else {"node": record.node}
+    return {key: literal(value) for key, value in ({"cluster": record.cluster} | inside).items()}
 
 
 def _name(record: Record, fields: dict[str, Any], effect: Effect) -> str:
