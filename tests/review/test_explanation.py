@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from made_explanations import containers, explanation, rich, rich_alert
-from tidewaiter.alert import Alert, BaselineShown, ContainerShown, stable_id
+from tidewaiter.alert import Alert, BaselineShown, ContainerShown, TrustShown, stable_id
 from tidewaiter.policy import load_policy
 from tidewaiter.review.decisions import decision_of
 from tidewaiter.review.explanation import explained
@@ -176,6 +176,30 @@ def test_neighbours_are_ranked_by_how_much_they_share() -> None:
         ("content", "silenced"),
     }
     assert found.silent_words == "3 containers are alike and raised nothing"
+
+
+def test_one_container_is_one() -> None:
+    [_, one, *_] = containers()
+    words = explanation([rich_alert(), one]).silent_words
+    assert words == "1 container is alike and raised nothing"
+
+
+def test_no_exception_is_advised_where_none_would_help() -> None:
+    """`tune` proposes no scope for trusted content that moved, nor where a scope's requirement was broken."""
+    broken = rich_alert()
+    assert any(behaviour.kind == "policy" for behaviour in broken.behaviours)
+    plain = msgspec.structs.replace(
+        broken, behaviours=tuple(behaviour for behaviour in broken.behaviours if behaviour.kind != "policy")
+    )
+    moved = msgspec.structs.replace(plain, trust=TrustShown("trusted", "corp", ()))
+    for alert, wanted in (
+        (plain, "If it is expected: tidewaiter tune --from ALERTS"),
+        (moved, "No scope silences trusted content"),
+        (broken, "No exception silences what broke a scope's require or forbid"),
+    ):
+        steps = explanation([alert]).next
+        assert steps[-1].startswith(wanted)
+        assert any("tune" in step for step in steps) == (alert is plain)
 
 
 def test_silence_that_was_not_told_of_is_not_claimed() -> None:

@@ -301,8 +301,7 @@ ANALYTIC = Analytic(
     triage=(
         "Read who created the container, and from where; ask them.",
         "Compare the digest with what the registry serves under that name today.",
-        "Look where else this content ran: the incident groups it.",
-        "If it is expected, write the narrowest scope that covers it.",
+        "Look where else this content ran; alerts of one content and creator share an incident.",
     ),
     judge=judge,
     keeps_quiet=keeps_quiet,

@@ -87,7 +87,7 @@ def _baseline_words(baseline: BaselineShown | None) -> str:
 
 def _silent_words(neighbours: Neighbours, silent: tuple[Neighbour, ...]) -> str:
     if silent:
-        return f"{len(silent)} containers are alike and raised nothing"
+        return f"{len(silent)} container{'s are' if len(silent) > 1 else ' is'} alike and raised nothing"
     if neighbours.has_containers:
         return "no other container of this content, repository or workload was silent"
     return "not known: no container is told of; write the alerts with --containers"
@@ -112,12 +112,19 @@ def _next(
         yield "Find out which bytes ran: no config digest is known, and a name can have been moved."
     elif any(neighbour.relation == "content" for neighbour in elsewhere):
         count = sum(neighbour.relation == "content" for neighbour in elsewhere)
-        yield f"Look at the {count} other places where this content ran; contain by digest, not by name."
+        places = f"{count} other places" if count > 1 else "other place"
+        yield f"Look at the {places} where this content ran; contain by digest, not by name."
     yield from triage
     if any(neighbour.relation in ("content", "files") for neighbour in silent):
         yield "Compare with the silent containers of the same content: what did they not do, or what excused them?"
-    if baseline is not None and baseline.content == "new":
+    if alert.trust.state == "trusted" or (baseline is not None and baseline.content == "new"):
         yield "If this is a release that was meant, learn it: tidewaiter baseline learn, then baseline approve."
+    if alert.trust.state == "trusted":
+        yield "No scope silences trusted content that moved or is new; what a baseline has learned of it does."
+        return
+    if any(behaviour.kind == "policy" for behaviour in alert.behaviours):
+        yield "No exception silences what broke a scope's require or forbid: mend that scope, or what it asks for."
+        return
     yield f"If it is expected: tidewaiter tune --from ALERTS {_id(alert)} proposes the narrowest exception."
 
 
