@@ -133,3 +133,15 @@ def test_a_rejected_candidate_goes_last() -> None:
     ranked(tuning)
     assert ways(tuning) == ["baseline", "repository", "user", "content"]
     assert narrow.number == 4
+
+
+def test_content_is_proposed_for_those_that_prove_it() -> None:
+    """A missing source on one node does not take the narrowest way from all others."""
+    unproven = record(SECOND, digest_consistency="by_name")
+    [group] = proposed(record(FIRST), unproven).groups
+    silenced = {candidate.way: candidate.silences for candidate in group.candidates}
+    assert silenced["content"] == (FIRST,)
+    assert silenced["repository"] == (FIRST, SECOND)
+    assert group.reasons[0] == "by content for all: 1 of 2 records do not prove the digest of what ran"
+    [group] = proposed(unproven).groups
+    assert "by content: no record proves the digest of what ran" in group.reasons

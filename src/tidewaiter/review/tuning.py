@@ -169,22 +169,26 @@ class _Trial:
         self, records: Sequence[Record], peers: Mapping[tuple[str, ...], Sequence[Record]], reasons: list[str]
     ) -> list[Candidate]:
         found: list[Candidate] = []
-        if not all(record.proven_digests for record in records):
+        proven = [record for record in records if record.proven_digests and record.image.config_digest is not None]
+        if not proven:
             reasons.append("by content: no record proves the digest of what ran")
+        elif len(proven) < len(records):
+            told = f"{len(records) - len(proven)} of {len(records)} records do not prove the digest of what ran"
+            reasons.append(f"by content for all: {told}")
         beside = self._beside(records, peers)
         is_sayable_there = is_sayable(place_of(records[0]))
         if not is_sayable_there:
             reasons.append("by any scope: the place has a name that does not print, or is too long for a policy")
         if not beside:
             reasons.append("by user: not all were made by one person or account that is told by name")
-        ways: tuple[Way, ...] = ("content", "repository", "user") if beside else ("content", "repository")
+        ways: list[Way] = [*(("content",) if proven else ()), "repository", *(("user",) if beside else ())]
         for way in ways:
-            scope = scope_for(way, records, beside, self._effect)
+            scope = scope_for(way, proven if way == "content" else records, beside, self._effect)
             if scope is None:
                 if way == "repository" and is_sayable_there:
                     reasons.append("by repository: fewer than two things are known that nobody inside can choose")
                 continue
-            candidate = self._scope(way, scope, records)
+            candidate = self._scope(way, scope, proven if way == "content" else records)
             if any(record.id in candidate.silences for record in records):
                 found.append(candidate)
             else:
