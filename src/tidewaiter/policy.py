@@ -121,6 +121,10 @@ class TrustPolicy(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             return Trust(rule.state, rule.name)
         return Trust("unknown", "no origin") if repository is None else Trust(self.default, "default")
 
+    def is_pinned(self, digests: Collection[str]) -> bool:
+        """Whether a rule vouches for exactly this content, whatever it is called; `digests` as for `trust_of`."""
+        return any(self.trust[self._pins[digest]].state == "trusted" for digest in digests if digest in self._pins)
+
     @cached_property
     def _pins(self) -> dict[str, int]:
         """The first rule that names each digest."""

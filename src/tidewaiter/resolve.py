@@ -41,7 +41,7 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     """Why the reference in the create request vouches for nothing."""
     trust: Trust
     moved_from: Digest | None
-    """Other content that the same reference stood for on this node before."""
+    """Other content that the same reference stood for on this node before; None where a rule pins the content."""
 
 
 def created_at(chain: Chain) -> int:
@@ -105,7 +105,8 @@ def provenance(
         told_digests=frozenset(digest for claim in chain.claims for digest in _digests_told(claim)),
         voided=voided,
         trust=_trust(vouching, digests, policy),
-        moved_from=_moved_from(config, proof, name, nodes, graph, scopes, at_ns),
+        # Nobody moved a tag under whoever names the digest it stands for now.
+        moved_from=None if policy.is_pinned(digests) else _moved_from(config, proof, name, nodes, graph, scopes, at_ns),
     )
 
 

@@ -25,6 +25,7 @@ from made_events import (
 from tidewaiter.analytics import analytics
 from tidewaiter.event import Event, PodContainer
 from tidewaiter.policy import DEFAULT_POLICY, Behaviours, Scope, TrustPolicy
+from tidewaiter.policy_rules import TrustRule
 
 
 def debugged(user: str = "alice", policy: TrustPolicy = DEFAULT_POLICY) -> Hunted:
@@ -207,6 +208,17 @@ def test_scopes_do_not_silence_a_tag_that_moved() -> None:
     """A scope for CI does not cover a trusted tag moved under you."""
     policy = TrustPolicy(trust=CORPORATE.trust, scopes=(QUIET,))
     assert moved(CURL, policy=policy).only.verdict == "suspicious"
+
+
+def test_pinned_content_was_moved_under_nobody() -> None:
+    """Whoever names the digest that runs has seen it; the digest of before pins nothing here."""
+    now, before = (TrustRule(name="pin", state="trusted", digests=(digest(one),)) for one in "DC")
+    for rules in ((now, *CORPORATE.trust), (*CORPORATE.trust, now)):
+        assert verdict(moved(CURL, policy=TrustPolicy(trust=rules))) == "quiet"
+    assert moved(CURL, policy=TrustPolicy(trust=(before, *CORPORATE.trust))).only.verdict == "suspicious"
+    banned = TrustRule(name="ban", state="untrusted", digests=(digest("D"),))
+    assert moved(CURL, policy=TrustPolicy(trust=(banned, *CORPORATE.trust))).only.verdict == "alert"
+    assert moved(CURL, policy=TrustPolicy(trust=(*CORPORATE.trust, banned))).only.verdict == "suspicious"
 
 
 # ------------------------------------------------------------------------------------------------ rule 8, severity
