@@ -197,7 +197,7 @@ def known_completeness(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def half(profiles: tuple[Profile, ...], policy: TrustPolicy) -> Completeness:
         units, starts = (sum(getattr(one, name) for one in profiles) for name in ("units", "starts"))
-        return Completeness(0.5, 0.6, units, 1, starts, 2, 3, is_mature=False)
+        return Completeness(0.5, 0.6, 1.0, units, 1, starts, 2, 3, is_mature=False)
 
     for module in ("_baseline_known", "_baseline_show"):
         monkeypatch.setattr(f"tidewaiter.cli.{module}.completeness_of", half)

@@ -218,13 +218,13 @@ def test_programs_without_number_are_bounded_while_they_come() -> None:
 
 
 def test_named_destination_keeps_few_addresses_and_an_exec_its_parents() -> None:
-    """`Entry.addresses` and `Entry.parents`."""
+    """`Entry.addresses`, of many in a network the network, and `Entry.parents`."""
     flows = [connected(5 + n, "a", f"198.51.100.{n}", port=443, dst_name="api.example") for n in range(1, 20)]
     execs = [ran(40, "a", "/app/run", parent_exe="/bin/sh"), ran(41, "a", "/app/run", parent_exe="/sbin/init")]
     [profile], _ = learned(*life(), *flows, *execs)
     found = entries(profile)
     assert found["/app/run"].parents == ("init", "sh")
-    assert len(found["api.example:443/tcp"].addresses) == 8
+    assert found["api.example:443/tcp"].addresses == ("198.51.100.0/24",)
     assert found["api.example:443/tcp"].units == 1
 
 

@@ -183,6 +183,8 @@ def test_destination_is_known_by_its_name_or_by_its_address() -> None:
     assert level(learned("C1", bare), of=named) == "content"
     other_port = connected(9, "a", "203.0.113.7", 8443)
     assert level(learned("C1", named, addresses=("203.0.113.7",)), of=other_port) is None
+    assert level(learned("C1", named, addresses=("203.0.113.0/24",)), of=bare) == "content"
+    assert level(learned("C1", named, addresses=("203.0.114.0/24",)), of=bare) is None
 
 
 def test_content_is_new_where_only_other_content_is_known() -> None:

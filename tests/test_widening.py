@@ -4,7 +4,7 @@ import pytest
 
 from tidewaiter.baseline import Entry, Profile, Profiles, find, merge
 from tidewaiter.habit import Habit
-from tidewaiter.widening import REST, widened, wider
+from tidewaiter.widening import REST, kept_addresses, widened, wider
 from tidewaiter.workload import WorkloadKey
 
 KEY = WorkloadKey("c", "ns", "Deployment", "web", "app")
@@ -126,3 +126,14 @@ def test_approved_network_stays_one() -> None:
     attack = flows("203.0.113.66:443/tcp")
     merged = merge([profile(*net, state="approved"), profile(*attack, state="alerted")])
     assert of_state(merged) == {"203.0.113.0/24:443/tcp": "approved"}
+
+
+def test_many_addresses_of_a_name_are_a_network() -> None:
+    """A content network has another address every time; what is kept is bounded, networks and all."""
+    eight = [f"198.51.100.{host}" for host in range(8)]
+    assert kept_addresses(eight) == tuple(sorted(eight))
+    assert kept_addresses([*eight, "198.51.100.99", "2001:db8::1"]) == ("198.51.100.0/24", "2001:db8::1")
+    assert kept_addresses(["198.51.100.0/24", "198.51.100.7"]) == ("198.51.100.0/24",)
+    assert kept_addresses([f"2001:db8:0:7::{host:x}" for host in range(1, 10)]) == ("2001:db8:0:7::/64",)
+    assert len(kept_addresses([f"203.0.{net}.{host}" for net in range(20) for host in range(8)])) == 64
+    assert kept_addresses(["no address", "198.51.100.1"]) == ("198.51.100.1", "no address")

@@ -16,11 +16,10 @@ import msgspec
 from tidewaiter.habit import Habit
 from tidewaiter.policy import DEFAULT_POLICY
 from tidewaiter.resolve import Provenance
-from tidewaiter.widening import REST, Spares, widened, wider
+from tidewaiter.widening import REST, Spares, kept_addresses, widened, wider
 from tidewaiter.workload import WorkloadKey
 
 PODS_KEPT = 64
-_ADDRESSES_KEPT = 8
 _PARENTS_KEPT = 8
 _DIGESTS_KEPT = 16
 _REPOSITORIES_KEPT = 16
@@ -48,7 +47,8 @@ class Entry(msgspec.Struct, gc=False, omit_defaults=True):
     parents: tuple[str, ...] = ()
     """Programs that started it, sorted; `*` for more than are kept. Empty: nobody told."""
     addresses: tuple[str, ...] = ()
-    """Of a destination known by name: addresses that it had, sorted; those that are kept."""
+    """Of a destination known by name: addresses that it had, or networks for many of them, sorted; those that are
+    kept."""
 
 
 class Profile(msgspec.Struct):
@@ -235,11 +235,6 @@ def one_entry(entries: list[Entry]) -> Entry:
 def kept_parents(parents: set[str]) -> tuple[str, ...]:
     """Programs that started another, sorted; `*` for more than are kept."""
     return (MANY,) if MANY in parents or len(parents) > _PARENTS_KEPT else tuple(sorted(parents))
-
-
-def kept_addresses(addresses: set[str]) -> tuple[str, ...]:
-    """Of the addresses of a destination those that are kept: the first in order."""
-    return tuple(sorted(addresses)[:_ADDRESSES_KEPT])
 
 
 def _least(most: int, parts: list[tuple[str, ...]]) -> tuple[str, ...]:

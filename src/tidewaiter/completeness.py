@@ -9,6 +9,7 @@ all of them. A baseline is mature by that bound, and never by the estimate.
 `tests/property/test_completeness_laws.py` holds it against the truth.
 """
 
+from math import inf
 from typing import Literal
 
 import msgspec
@@ -32,6 +33,8 @@ class Completeness(msgspec.Struct, frozen=True):
     """Estimated share of what the workload does from now on that was never seen before, 0 to 1 (Good and Turing)."""
     unseen_at_most: float
     """What the share is hardly above."""
+    surprises_an_hour: float
+    """How many things that were never seen a container is to be expected to do in an hour, by that estimate."""
     units: int
     """Container-hours."""
     pods: int
@@ -83,6 +86,7 @@ def completeness_of(profiles: tuple[Profile, ...], policy: TrustPolicy) -> Compl
     return Completeness(
         unseen_share=unseen,
         unseen_at_most=at_most,
+        surprises_an_hour=unseen * incidences / units if units else inf,
         units=units,
         pods=pods,
         starts=starts,

@@ -10,12 +10,12 @@ from functools import reduce
 
 import msgspec
 
-from tidewaiter.baseline import MANY, STATES, Entry, State, kept_addresses, kept_parents
+from tidewaiter.baseline import MANY, STATES, Entry, State, kept_parents
 from tidewaiter.chain import Action
 from tidewaiter.habit import Habit, habit_of, parent_of
 from tidewaiter.hours import SHARED, Hours, read, union
 from tidewaiter.policy import TrustPolicy
-from tidewaiter.widening import widened
+from tidewaiter.widening import kept_addresses, network_of, widened
 
 _BETWEEN = "\x1f"
 _REMEMBERED = 16_384
@@ -87,7 +87,8 @@ def compacted(told: dict[str, bytes], policy: TrustPolicy) -> dict[str, bytes]:
     for note, one in noted.items():
         habit = wide.get(one.habit, one.habit)
         parent = one.parent and (one.parent if one.parent in kept_parents(parents[habit]) else MANY)
-        address = one.address if one.address in kept_addresses(addresses[habit]) else ""
+        held = kept_addresses(addresses[habit])
+        address = next((text for text in (one.address, network_of(one.address)) if text in held), "")
         kind = note.partition(_BETWEEN)[0]
         shorter = _note(kind, parent, address, habit.what)
         kept[shorter] = union(kept.get(shorter), told[note])

@@ -24,6 +24,7 @@ from tidewaiter.completeness import Completeness, completeness_of, is_stale
 from tidewaiter.destination import settled
 from tidewaiter.habit import Habit, habit_of, parent_of
 from tidewaiter.policy import TrustPolicy
+from tidewaiter.widening import network_of
 from tidewaiter.workload import WorkloadKey, workload_key
 
 if TYPE_CHECKING:
@@ -201,8 +202,9 @@ def _entries(profile: Profile, action: Action, habits: list[Habit]) -> Iterator[
     if action.kind == "egress" and action.dst_name is None and action.dst_ip is not None and habits:
         # Another sensor, or another day, told the name that this address was asked for by.
         port = habits[0].what.rpartition(":")[2]
+        held = {action.dst_ip, network_of(action.dst_ip)}
         for habit, entry in profile.entries.items():
-            if action.dst_ip in entry.addresses and habit.what.rpartition(":")[2] == port:
+            if not held.isdisjoint(entry.addresses) and habit.what.rpartition(":")[2] == port:
                 yield entry
 
 

@@ -7,6 +7,7 @@ Rules
   everything: of these the first 256 in order stay, and the rest goes into `PROGRAM <rest>`, which expects nothing.
 - More than 8 addresses of a network (/24, of IPv6 /64), at one port, become the network; more than 8 such networks of
   an internal /16 become that.
+- Of the addresses of one name, too, more than 8 of a network become the network; the first 8 networks in order stay.
 - More than 1024 programs, or destinations, are cut: those that are last in order go into `<rest>`.
 
 No container can pretend to either: a `<` that it writes is doubled (`shape.py`).
@@ -25,6 +26,7 @@ SHAPES_KEPT = 32
 SPARED_KEPT = 256
 ADDRESSES_KEPT = 8
 GROUPS_KEPT = 1024
+_NETWORKS_KEPT = 8
 ANY = " <any>"
 REST = "<rest>"
 
@@ -55,6 +57,28 @@ def wider(habit: Habit) -> list[Habit]:
     if habit.kind == "exec":
         return [Habit("exec", _group(habit) + ANY)]
     return [Habit("egress", text) for text in _path(habit.what)[1:] if text != habit.what]
+
+
+def kept_addresses(addresses: Iterable[str]) -> tuple[str, ...]:
+    """Of the addresses of a name, and of networks that stand for some, those that are kept, in order."""
+    networks: dict[str, set[str]] = {}
+    for address in addresses:
+        networks.setdefault(network_of(address), set()).add(address)
+    kept: set[str] = set()
+    for network, inside in sorted(networks.items())[:_NETWORKS_KEPT]:
+        kept |= {network} if network in inside or len(inside) > ADDRESSES_KEPT else inside
+    return tuple(sorted(kept))
+
+
+@lru_cache(maxsize=16_384)
+def network_of(address: str) -> str:
+    """The network that may stand for an address (/24, of IPv6 /64); of a network, and of what is no address, itself."""
+    try:
+        net = ip_network(address)
+    except ValueError:
+        return address
+    smallest = 64 if isinstance(net, IPv6Network) else 24
+    return str(net.supernet(new_prefix=smallest)) if net.prefixlen > smallest else address
 
 
 def _any(program: str, alike: list[Habit]) -> dict[Habit, Habit]:

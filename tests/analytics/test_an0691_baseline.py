@@ -161,6 +161,27 @@ def test_baseline_that_saw_no_start_does_not_know_what_is_done_then() -> None:
     assert judged("new", *USUALLY, OUT, beside=steady).only.verdict == "alert"
 
 
+def test_after_the_window_a_weak_one_rises_only_where_that_is_unlikely() -> None:
+    """Of a container that does much and runs for long, something that was never seen is to be expected."""
+    late = ran(3 * 3600, "a", "/opt/tools/dump", "--all")
+    few = judged("new", *USUALLY, late, beside=MATURE).only
+    assert (few.verdict, few.behaviours[0].reason, few.behaviours[0].strength) == (
+        "suspicious",
+        "unseen_program",
+        "strong",
+    )
+    assert verdict(judged("new", *USUALLY, ran(40 * 3600, "a", "/opt/tools/dump"), beside=MATURE)) == "quiet"
+    rare = [ran(2, "a", f"/opt/rare/{'abcdefghij'[at]}x") for at in range(10)]
+    old = learned("old", *USUALLY, *rare)
+    once = {
+        habit: msgspec.structs.replace(entry, units=1) for habit, entry in old.entries.items() if "rare" in habit.what
+    }
+    busy = beside(msgspec.structs.replace(old, entries=old.entries | once))
+    assert judged("new", *USUALLY, ran(600, "a", "/opt/tools/dump"), beside=busy).only.verdict == "alert"
+    assert verdict(judged("new", *USUALLY, late, beside=busy)) == "quiet"
+    assert judged("new", *USUALLY, connected(3 * 3600, "a", "198.51.100.77", 443), beside=busy).only.verdict == "suspicious"
+
+
 @pytest.mark.parametrize("row", ["internal_egress", "unseen_program"])
 def test_policy_may_look_at_neither(row: str) -> None:
     """As with every row."""

@@ -20,7 +20,7 @@ def _good_turing(profiles: tuple[Profile, ...], policy: TrustPolicy) -> Complete
     """The plainest estimate: of all that was seen, the share that was seen once."""
     units = [entry.units for profile in profiles for entry in profile.entries.values()]
     share = units.count(1) / sum(units)
-    return Completeness(share, share, profiles[0].units, len(profiles[0].pods), 0, 0, 0, is_mature=False)
+    return Completeness(share, share, share, profiles[0].units, len(profiles[0].pods), 0, 0, 0, is_mature=False)
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,7 @@ from tidewaiter.hours import HOUR_NS, HOURS_KEPT, parted, read, seen, union
 from tidewaiter.learn import profiles_of
 from tidewaiter.notes import compacted
 from tidewaiter.policy import DEFAULT_POLICY
+from tidewaiter.widening import kept_addresses
 from tidewaiter.workload import WorkloadKey
 
 pytestmark = pytest.mark.property
@@ -111,6 +112,7 @@ ADDRESSES = st.builds(
     st.integers(0, 12),
     st.integers(1, 14),
 )
+HELD = [f"203.0.{net}.{host}" for net in range(2) for host in range(12)] + [f"198.51.{net}.1" for net in range(9)]
 ENTRIES = st.builds(
     Entry,
     state=st.sampled_from(STATES),
@@ -119,9 +121,7 @@ ENTRIES = st.builds(
     last_hour=st.integers(10, 20),
     magnitude=st.integers(0, 3),
     parents=st.lists(st.sampled_from("abcdefghijklm"), max_size=6, unique=True).map(lambda found: tuple(sorted(found))),
-    addresses=st.lists(st.sampled_from("abcdefghijklm"), max_size=8, unique=True).map(
-        lambda found: tuple(sorted(found))
-    ),
+    addresses=st.lists(st.sampled_from(HELD), max_size=14, unique=True).map(kept_addresses),
 )
 PROFILES = st.builds(
     Profile,

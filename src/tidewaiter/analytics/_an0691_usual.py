@@ -9,7 +9,8 @@
 | image (`unseen_program`; trusted content: `declared_binary`) | | expected |
 
 What is known nowhere stays what it is; where the baseline is mature, a weak one that it has not seen becomes strong. A
-baseline that never saw a container of the workload start does not know what is done then, however mature it is.
+baseline that never saw a container of the workload start does not know what is done then, however mature it is; and
+as little was never seen, in the end some of it is done: after the window a weak one rises only where that is unlikely.
 """
 
 from collections.abc import Iterable
@@ -22,11 +23,13 @@ from tidewaiter.behaviour import UNSEEN_ROWS
 from tidewaiter.case import Case
 from tidewaiter.chain import Action
 from tidewaiter.completeness import START_NS
+from tidewaiter.hours import HOUR_NS
 from tidewaiter.policy_rules import Strength
 from tidewaiter.usual import Level, Usual, is_seen, level_of
 
 _RAISED_ROWS = UNSEEN_ROWS | {"declared_binary"}
 """Rows that are weak because they are common. Others are weak for doubt about who did it, which no baseline lifts."""
+_LIKELY = 0.05
 _UNASKED_ROWS = frozenset({"interactive_session", "policy_broken", "indicator"})
 _INHERITED: dict[Level, str] = {
     "predecessor": "other content of the workload",
@@ -68,13 +71,21 @@ def beside_usual(
     knows = usual.completeness.is_mature and not (usual.completeness.starts == 0 and _is_at_start(case, action))
     if row in UNSEEN_ROWS and (not is_new or (row == "unseen_program" and not knows)):
         return None
-    if strength == "weak" and is_new and row in _RAISED_ROWS and knows:
+    if strength == "weak" and is_new and row in _RAISED_ROWS and knows and not _is_to_be_expected(case, usual, action):
         return Beside("strong", is_raised=True)
     return Beside(strength)
 
 
 def _is_at_start(case: Case, action: Action) -> bool:
     return any(0 <= action.time_ns - start <= START_NS for start in case.chain.starts_ns)
+
+
+def _is_to_be_expected(case: Case, usual: Usual, action: Action) -> bool:
+    """Whether, as long after the window as this, something or other that was never seen is likely by now."""
+    begun = [time_ns for time_ns in (*case.chain.starts_ns, *case.chain.creates_ns) if time_ns <= action.time_ns]
+    age_ns = action.time_ns - max(begun or [case.chain.first_seen_ns or action.time_ns])
+    hours = age_ns / HOUR_NS
+    return age_ns > usual.policy.time_window_ns and hours * usual.completeness.surprises_an_hour > _LIKELY
 
 
 def _excused(usual: Usual, strength: Literal["strong", "weak"], level: Level) -> Beside:
