@@ -17,7 +17,7 @@ _DIGESTS = frozenset({"image_digest", "image", "md5", "sha1", "sha256", "sha512"
 def briefing_of(article: Article, index: TechniqueIndex | None) -> Briefing:
     """What an analyst should know of an article; without an index only techniques that it names by their ids."""
     indicators, not_used = indicators_of(article)
-    techniques = techniques_of(article, index)
+    techniques = techniques_of(article, index, indicators)
     severity, reasons = severity_of(article, indicators, techniques)
     return Briefing(
         title=article.title,

@@ -6,31 +6,32 @@ the way it is written, and last what the article as a whole is.
 """
 
 import re
-from collections.abc import Iterator
-
-import msgspec
 
 from tidewaiter.intel import wording
 from tidewaiter.intel.briefing import Disposition
-from tidewaiter.intel.candidate import MAX_HEADING, Candidate, Passage
+from tidewaiter.intel.candidate import MAX_HEADING
+from tidewaiter.intel.carried import is_content, is_inbox
 from tidewaiter.intel.files import EXECUTABLE, suffix_of
 from tidewaiter.intel.knowledge import FILES, HASHES, Judgement, knowledge_of
+from tidewaiter.intel.mention import Mention
 from tidewaiter.intel.names import host_of, is_tenant
-from tidewaiter.intel.setting import Facts, Lines, is_prose
+from tidewaiter.intel.packages import is_asked_for
+from tidewaiter.intel.rows import above, by_row
+from tidewaiter.intel.setting import Facts, is_prose
 from tidewaiter.intel.wordlist import word_set
 
+_LINE = 200
+_OPENING = 80
+"""Characters in which a sentence names what follows its colon."""
 _NETWORK = frozenset({"domain", "url", "ipv4", "ipv6"})
-_REACH = 90
-_MAX_SERIES = 8
-_MAX_CELLS = 16
-_SERIES = re.compile(
-    r"(?<!\S)[\"'`(]?(?=\S{0,99}[./:0-9-])[^\s,;]{4,100}?[\"'`)]?(?:\s?(?:,|;)\s?(?:and |or )?|\s(?:and|or|&|/)\s)\Z"
-)
 _SAMPLE = re.compile(
     r"\b(?:samples?|binar(?:y|ies)|sha-?(?:1|256|512)|md5|scripts?|dropped|executables?|archives?|files?|"
     r"hash(?:es)?|variants?|vt|virustotal|detections?)\b",
     re.I,
 )
+_SAMPLE_BEFORE = re.compile(r"\bsamples? (?:named |called )?[\"'`\u2018\u201c]?\Z", re.I)
+_FILE_BEFORE = re.compile(r"(?<![\w/])[\w+-]{1,60}(?:\.[\w+-]{1,20}){1,4}[\"'`)]?[ \t|:=(-]{1,6}\Z")
+_FILE_AFTER = re.compile(r"[ \t|:=(*-]{1,6}[\"'`]?[\w+-]{1,60}(?:\.[\w+-]{1,20}){1,4}[\"'`)]?\s*\Z")
 _EXPLOITED = re.compile(
     r"\b(?:exploit(?:s|ed|ing|ation)?|in the wild|actively|abus(?:ed|ing)|weaponi[sz]ed|zero-day|0-day|leverag\w+|"
     r"attack\w*)\b",
@@ -49,15 +50,6 @@ _ARTICLE_PATH = re.compile(
     re.I,
 )
 _LISTS = re.compile(r"\b(?:iocs?|indicators?)\b", re.I)
-_VICTIM_COLUMN = re.compile(r"\b(?:victims?|targets?|targeted)\b", re.I)
-_BENIGN_COLUMN = re.compile(
-    r"\b(?:legitimate|imitated|imitates|impersonat\w+|mimic\w*|typosquat(?:s|ted|ting)? (?:of|target)|spoofed|"
-    r"masquerad\w+|original|real)\b",
-    re.I,
-)
-_CONTEXT_COLUMN = re.compile(
-    r"\b(?:references?|source|links?|reports?|vendor|read more|analysis|technique|mitre|version)\b", re.I
-)
 _PERSISTS = re.compile(
     r"\b(?:run|runonce|services|winlogon|image file execution|startup|policies|shell|appinit|userinit)\b", re.I
 )
@@ -89,49 +81,6 @@ _OFFERED = re.compile(r"\bchecksums?\b.{0,80}\b(?:verify|check|compare)\b|\bveri
 """A place that gives checksums means well."""
 
 
-class Mention(msgspec.Struct, frozen=True):
-    """One candidate and what stands around it."""
-
-    candidate: Candidate
-    passage: Passage
-    facts: Facts
-    sentence: str
-    labels: tuple[str, ...]
-    """Introductions, innermost first."""
-    column: str
-    before: str
-    """Of its own sentence."""
-    after: str
-    defanged: bool
-
-
-def mention_of(candidate: Candidate, passage: Passage, lines: Lines, facts: Facts) -> Mention:
-    """A candidate with its surroundings."""
-    begin, finish = lines.sentence(candidate.start, candidate.end)
-    text = passage.text
-    return Mention(
-        candidate,
-        passage,
-        facts,
-        text[begin:finish].strip(),
-        lines.labels(candidate.start),
-        passage.cell(candidate.start)[0] if candidate.end else "",
-        _without_series(text[max(begin, candidate.start - 2 * _REACH) : candidate.start])[-_REACH:],
-        text[candidate.end : min(finish, candidate.end + _REACH)],
-        passage.plain.is_defanged(candidate.start, candidate.end),
-    )
-
-
-def _without_series(before: str) -> str:
-    """The words before a series of values: what they say of the first value they say of all."""
-    for _ in range(_MAX_SERIES):
-        found = _SERIES.search(before)
-        if found is None:
-            break
-        before = before[: found.start()]
-    return before
-
-
 def judge(mention: Mention) -> Judgement:
     """The disposition that this mention speaks for."""
     each = mention.candidate
@@ -152,11 +101,13 @@ def _told(mention: Mention) -> Judgement | None:
     if each.type == "cve":
         return _of_cve(mention)
     reasons = [
-        _by_column(mention),
+        by_row(mention),
         _by_words_beside(mention),
         _by_heading(mention),
+        _by_opening(mention),
         _by_sentence(mention),
         _by_command(mention),
+        _by_service(mention),
         _by_writing(mention),
     ]
     found = [reason for reason in reasons if reason is not None]
@@ -176,71 +127,12 @@ def _of_cve(mention: Mention) -> Judgement:
     return Judgement("unknown", 20, "a vulnerability that the article names")
 
 
-def _by_column(mention: Mention) -> Judgement | None:
-    block = mention.passage.block
-    if block.kind != "table" or not mention.candidate.end:
-        return None
-    name = mention.column
-    if _VICTIM_COLUMN.search(name):
-        return Judgement("victim", 84, f"in the column {name!r}")
-    if _BENIGN_COLUMN.search(name):
-        return Judgement("benign", 84, f"in the column {name!r}")
-    if _CONTEXT_COLUMN.search(name) and mention.candidate.type in ("url", "domain", "cve") and not mention.defanged:
-        return Judgement("context", 84, f"in the column {name!r}")
-    row = mention.passage.text[:600]
-    cell = mention.passage.cell(mention.candidate.start)[1]
-    words = row.replace(cell, " ", 1) if cell else row
-    if re.search(
-        r"\b(?:legitimate|benign|clean|not malicious|harmless|false positive|known[- ]good|unmodified|official)\b",
-        words,
-        re.I,
-    ) and not re.search(r"\b(?:impersonat|mimic|fake|typosquat|masquerad|abus|imitat|trojani)", words, re.I):
-        return Judgement("benign", 83, "its row calls it legitimate")
-    if re.search(r"\b(?:compromised (?:\w+ )?(?:site|website|server|host)|victim|hacked (?:\w+ )?site)\b", words, re.I):
-        return Judgement("victim", 82, "its row calls it a victim's")
-    if not mention.facts.threat:
-        return None
-    if any(
-        re.search(r"\b(?:iocs?|indicators?|malicious|c2|observable)\b", column, re.I)
-        for column in mention.passage.columns
-    ):
-        return Judgement("malicious", 80, "in a table of indicators")
-    if wording.HOSTILE.search(words):
-        return Judgement("malicious", 74, f"its row says {_shown(wording.HOSTILE, words)}")
-    named = any(
-        wording.names_a_kind(text.replace("_", " ").replace(":", " "))
-        for text in block.cells[:_MAX_CELLS]
-        if 1 < len(text) < 24
-    )
-    if named and _innermost(mention) not in ("context", "benign"):
-        return Judgement("malicious", 65, "in a table that names its kind, in an article about an attack")
-    if wording.names_a_kind(name) and name and _innermost(mention) not in ("context", "benign"):
-        return Judgement("malicious", 66, f"in the column {name!r} of an article about an attack")
-    return None
-
-
-def _shown(pattern: re.Pattern[str], text: str) -> str:
-    found = pattern.search(text)
-    return repr(found[0]) if found else "so"
-
-
-def _above(mention: Mention) -> Iterator[str]:
-    """The headings above a mention, innermost first."""
-    return reversed(mention.passage.headings)
-
-
-def _innermost(mention: Mention) -> str | None:
-    for text in _above(mention):
-        found = wording.of_heading(text)
-        if found is not None:
-            return found[0]
-    return None
-
-
 def _by_words_beside(mention: Mention) -> Judgement | None:
     if not mention.candidate.end:
         return None
     each = mention.candidate
+    if each.type in FILES and mention.facts.threat and _SAMPLE_BEFORE.search(mention.before):
+        return Judgement("malicious", 70, "the article calls it a sample")
     found = wording.beside(mention.before, mention.after)
     if found is None:
         return None
@@ -270,7 +162,7 @@ def _by_heading(mention: Mention) -> Judgement | None:
             return _under(mention, found, label, "after")
         if mention.facts.threat and wording.names_a_kind(label):
             return Judgement("malicious", 64, f"listed after {label!r} in an article about an attack")
-    for heading in _above(mention):
+    for heading in above(mention):
         if heading == mention.facts.title[:MAX_HEADING] and not _LISTS.search(heading):
             continue
         found = wording.of_heading(heading)
@@ -302,6 +194,29 @@ def _under(mention: Mention, found: tuple[wording.Stance, bool], words: str, whe
     if not (mention.facts.threat or mention.defanged):
         return None
     return Judgement("suspicious" if stance == "suspicious" else "malicious", 76, reason)
+
+
+def _by_opening(mention: Mention) -> Judgement | None:
+    """What a sentence opens with before a colon, as in `C2: ...` and `IOCs at a glance: ...`."""
+    opening, colon, _ = mention.sentence[:_OPENING].partition(":")
+    if not colon or not mention.facts.threat or "//" in mention.sentence[: len(opening) + 3]:
+        return None
+    found = wording.of_heading(opening)
+    if found == ("malicious", True):
+        return Judgement("malicious", 71, f"introduced by {opening!r}")
+    return None
+
+
+def _by_service(mention: Mention) -> Judgement | None:
+    """What stands where anybody may put it, told of in an article about an attack."""
+    each = mention.candidate
+    if each.type != "url" or not mention.facts.threat or not is_content(each.value):
+        return None
+    if is_inbox(each.value):
+        return Judgement("malicious", 57, "hands something to somebody's bot, in an article about an attack")
+    if wording.is_cited(mention.sentence):
+        return None
+    return Judgement("suspicious", 41, "at a service where anybody may put it, in an article about an attack")
 
 
 def _by_sentence(mention: Mention) -> Judgement | None:
@@ -359,12 +274,17 @@ def _by_writing(mention: Mention) -> Judgement | None:
     return None
 
 
+def _names_a_file(mention: Mention) -> bool:
+    """Whether the name of a file stands right beside."""
+    return bool(_FILE_BEFORE.search(mention.before) or _FILE_AFTER.match(mention.after))
+
+
 def _left(mention: Mention) -> Judgement:
     """Where no word speaks: what the article as a whole is."""
     each, facts = mention.candidate, mention.facts
     if each.type in HASHES and _CHECKSUM.search(f"{mention.column} {mention.sentence} {mention.labels[:1]}"):
         return Judgement("benign", 24, "a checksum to verify a download with")
-    if each.type in HASHES and _SAMPLE.search(mention.sentence) and facts.threat:
+    if each.type in HASHES and facts.threat and (_SAMPLE.search(mention.sentence) or _names_a_file(mention)):
         return Judgement("malicious", 50, "the hash of a file, in an article about an attack")
     if each.type in FILES:
         if _DROP_PATH.match(each.value) and facts.threat:
@@ -373,6 +293,8 @@ def _left(mention: Mention) -> Judgement:
     if facts.teaches or (each.type in ("image_digest", "image") and not facts.threat):
         kind: Disposition = "benign" if each.type == "image_digest" else "context"
         return Judgement(kind, 15, "named in an article that tells of no attack")
+    if each.type == "package" and facts.threat and is_asked_for(mention.passage.text[: each.start][-_LINE:]):
+        return Judgement("suspicious", 40, "the article says how to find it or to remove it")
     if each.type == "package" and mention.passage.block.kind == "code":
         return Judgement("context", 15, "a package that is installed in passing")
     if (

@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from tidewaiter.intel import wording
 from tidewaiter.intel.article import Article
 from tidewaiter.intel.briefing import Indicator
 from tidewaiter.intel.claims import clauses
@@ -19,7 +20,10 @@ _HOSTILE = re.compile(
     r"|rival) miners?|xmrig|monero|exploited|intrusions?|zero-days?|stolen|keylogg\w+|mimikatz|cobalt strike"
     r"|extort\w*|malicious|keystrokes?|implants?|shellcode|compromised|hijack\w*|lsass|privilege escalation"
     r"|lateral movement|infect\w*|sandbox evasion|loaders?|droppers?|payloads?|RATs?|affiliates|encryptor|steals?"
-    r"|typosquat\w*|miners?|lures?|scam\w*|hacked|honeypots?|brute-forc\w+|trojani[sz]ed)\b"
+    r"|typosquat\w*|miners?|lures?|scam\w*|hacked|honeypots?|brute-forc\w+|trojani[sz]ed|unauthori[sz]ed|perpetrators?"
+    r"|(?:the|this|an) actors?|reverse shells?|cyber-?attacks?|attack waves?|leaked|culprits?|doctored|manipulated"
+    r"|(?:credentials?|tokens?|keys?|secrets?|passwords?|data) leaks?"
+    r"|backdoor account|C2s|beacons?)\b"
 )
 _DEFANGED = re.compile(r"(?i)\bhxxps?\b|\w\[(?:\.|dot|at|@)\]\w|\w\((?:dot|at)\)\w")
 _VULNERABILITY = re.compile(r"(?i)\b(?:CVE-\d{4}-\d{4,7}|vulnerabilit(?:y|ies)|security (?:flaw|bug|hole|advisory))\b")
@@ -71,8 +75,11 @@ def genre_of(article: Article, told: Sequence[Told] | None = None) -> Genre:
     everything = list(sentences_of(article)) if told is None else told
     prose = [one for one in everything if one.block.kind not in ("code", "table", "heading")]
     hostile = tuple(one for one in prose if is_hostile(one.text) and any(clauses(one)))
-    signs = len(hostile) + is_hostile(article.title)
-    signs += min(_DEFANGED_MOST, sum(_DEFANGED.search(one.text) is not None for one in everything))
+    defanged = sum(_DEFANGED.search(one.text) is not None for one in everything)
+    title = 2 if wording.HAPPENED.search(article.title) else int(is_hostile(article.title))
+    signs = len(hostile) + title + min(_DEFANGED_MOST, defanged)
+    if not defanged and wording.is_lesson(article.title):
+        signs = 0
     return Genre(len(prose), hostile, _kind(article.title, everything, prose, signs))
 
 

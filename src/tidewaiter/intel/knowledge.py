@@ -6,14 +6,17 @@ import msgspec
 
 from tidewaiter.intel.briefing import Disposition
 from tidewaiter.intel.candidate import Candidate
+from tidewaiter.intel.carried import is_content
 from tidewaiter.intel.hashes import EMPTY
 from tidewaiter.intel.images import is_official
 from tidewaiter.intel.names import host_of, registrable
 from tidewaiter.intel.setting import Facts
-from tidewaiter.intel.wellknown import address_note, carries_anything, is_everywhere, name_note
+from tidewaiter.intel.wellknown import address_note, carries_anything, is_common_name, is_everywhere, name_note
 
 HASHES = frozenset({"md5", "sha1", "sha256", "sha512"})
 FILES = frozenset({"file_name", "file_path"})
+COMMON = 75
+"""Weight of a file's name that is common: only a list of indicators says more."""
 _OFFICE = re.compile(
     r"\A(?:security|info|press|contact|abuse|support|soc|cert|report|media|sales|help|hello|psirt|privacy|admin|"
     r"webmaster|noreply|no-reply|ir|csirt|feedback|team|tips)@"
@@ -41,6 +44,8 @@ def knowledge_of(each: Candidate, facts: Facts, defanged: bool) -> Judgement | N
         return _of_host(each, facts, defanged)
     if each.type in FILES and is_everywhere(each.value):
         return Judgement("context", 92, "a file that every system or every project has")
+    if each.type in FILES and is_common_name(each.value):
+        return Judgement("context", COMMON, "a name that many projects give to a file")
     if each.type == "image" and is_official(each.value):
         return Judgement("benign", 72, "one of the official images")
     return None
@@ -68,7 +73,8 @@ def _of_host(each: Candidate, facts: Facts, defanged: bool) -> Judgement | None:
         return Judgement("context", 35, note[0])
     if note[1] and not carries_anything(host):
         return Judgement("context", 90, note[0])
-    return Judgement("context", 66 if not defanged else 38, note[0])
+    is_open = defanged or (facts.threat and is_content(each.value))
+    return Judgement("context", 38 if is_open else 66, note[0])
 
 
 def _is_own(host: str, facts: Facts) -> bool:

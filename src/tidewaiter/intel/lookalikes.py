@@ -4,6 +4,7 @@ import re
 from itertools import pairwise
 
 from tidewaiter.intel.candidate import Passage
+from tidewaiter.intel.wellknown import is_common_name
 from tidewaiter.intel.wordlist import word_set
 
 FILE_SUFFIXES = word_set(
@@ -40,6 +41,12 @@ _NETWORK_WORDS = re.compile(
     r"contact\w*|connect\w*|download\w*|redirect\w*|hosted|landing)\b",
     re.IGNORECASE,
 )
+_NETWORK_HEADING = re.compile(
+    r"\b(?:domains?|hostnames?|hosts|fqdns?|c2|c&c|command[- ]and[- ]control|urls?|servers|sites|websites|network|"
+    r"infrastructure|dns|iocs?|indicators)\b",
+    re.IGNORECASE,
+)
+"""Of a heading more is asked: `A build server is taken over` lists no servers."""
 _VERSION_WORDS = re.compile(
     r"(?:\b(?:versions?|ver|release[sd]?|builds?|firmware|updates?|upgraded?|patch(?:ed)?|fixed in|prior to|"
     r"before|through|up to|"
@@ -87,6 +94,8 @@ def name_doubt(passage: Passage, start: int, end: int, name: str, alone: bool = 
     common = suffix in COMMON_SUFFIXES
     if alone and passage.text[end : end + 1] == "(" and (not common or passage.text[end : end + 2] == "()"):
         return "a call in code, not a domain"
+    if is_common_name(written):
+        return "a name that many projects give to a file, not a domain"
     told = _is_told_a_host(passage, start, end)
     if suffix in FILE_SUFFIXES and not (told and suffix not in _NEVER_TOLD) and len(labels) < 4:
         return f"ends like a file (.{suffix}), and nothing says that it is a domain"
@@ -114,7 +123,9 @@ def _is_told_a_host(passage: Passage, start: int, end: int) -> bool:
         r"\s?(?:domain|host|site|server)", after(passage, end)
     ):
         return True
-    return any(_NETWORK_WORDS.search(words) for words in (*passage.columns, *passage.labels, *passage.headings[-1:]))
+    if any(_NETWORK_WORDS.search(words) for words in (*passage.columns, *passage.labels)):
+        return True
+    return any(_NETWORK_HEADING.search(words) for words in passage.headings[-1:])
 
 
 def address_doubt(passage: Passage, start: int, end: int) -> str | None:

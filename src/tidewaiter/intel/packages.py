@@ -12,7 +12,7 @@ _PYPI = r"[A-Za-z0-9][A-Za-z0-9._-]{0,100}"
 _COMMANDS = (
     (
         re.compile(
-            r"\b(?:npm|pnpm|yarn|bun)(?:\.cmd)? (?:-\S{1,30} )?(?:install|i|add|ci|update|"
+            r"\b(?:npm|pnpm|yarn|bun)(?:\.cmd)? (?:-\S{1,30} )?(?:install|i|add|ci|update|ls|list|view|why|remove|rm|"
             r"uninstall)(?P<arguments>(?: [^\s;|&<>()\"`\n]{1,120}){1,12})"
         ),
         "npm",
@@ -20,12 +20,16 @@ _COMMANDS = (
     (re.compile(r"\b(?:npx|pnpx|bunx|pnpm dlx|yarn dlx)(?P<arguments>(?: [^\s;|&<>()\"`\n]{1,120}){1,3})"), "npm"),
     (
         re.compile(
-            r"\b(?:(?:python[0-9.]{0,4} -m |uv )?pip[0-9.]{0,4} (?:install|download|uninstall)|uv add|poetry add|"
+            r"\b(?:(?:python[0-9.]{0,4} -m |uv )?pip[0-9.]{0,4} (?:install|download|uninstall|show)|uv add|poetry add|"
             r"pipenv install|pipx (?:install|run))"
             r"(?P<arguments>(?: [^\s;|&()`\n]{1,120}){1,12})"
         ),
         "pypi",
     ),
+)
+_ASKED_FOR = re.compile(
+    r"\b(?:pip[0-9.]{0,4} (?:show|uninstall)|npm (?:ls|list|view|why|uninstall|remove|rm)|"
+    r"yarn (?:why|remove|list))\b[^\n]{0,160}\Z"
 )
 _LINKS = (
     (re.compile(rf"npmjs\.com/(?:package|settings)/(?P<name>{_NPM})"), "npm"),
@@ -93,6 +97,11 @@ def packages(passage: Passage) -> Iterator[Candidate]:
                 if among and _is_name(found, text):
                     yield from _candidate(found, among)
     yield from _listed(passage)
+
+
+def is_asked_for(before: str) -> bool:
+    """Whether the words before a package ask whether it is installed, or remove it."""
+    return _ASKED_FOR.search(before) is not None
 
 
 def linked_packages(passage: Passage) -> Iterator[Candidate]:

@@ -120,16 +120,18 @@ def facts_of(article: Article, found: list[Passage]) -> Facts:
     told = [match[0].lower() for match in wording.ATTACK.finditer(article.title)]
     stems.update(word[:_STEM] for word in told)
     hits += 2 * len(told)
-    concrete += sum(2 for word in told if not wording.GENERAL.match(word))
-    speaks = hits >= _THREAT_WORDS and (len(stems) > 1 or bool(told)) and concrete * _WORDS_FOR_ONE >= words
+    concrete += sum(2 for word in told if not wording.GENERAL.match(word) or wording.HAPPENED.match(word))
+    speaks = (
+        not wording.is_lesson(article.title)
+        and hits >= _THREAT_WORDS
+        and (len(stems) > 1 or bool(told))
+        and concrete * _WORDS_FOR_ONE >= words
+    )
     threat = speaks or listed > 0 or edits >= _MANY_EDITS or (edits > 0 and hits > 0)
     shown = " ".join(passage.text[:200] for passage in found if passage.block.kind == "heading")
     lessons = sum(len(_LESSON.findall(passage.text)) for passage in found if passage.block.kind != "code")
-    teaches = (
-        not threat
-        and words > _BARE_WORDS
-        and (_LESSON_HEADING.search(f"{article.title} {shown}") is not None or lessons * _WORDS_FOR_LESSON >= words)
-    )
+    is_lesson = _LESSON_HEADING.search(f"{article.title} {shown}") is not None or lessons * _WORDS_FOR_LESSON >= words
+    teaches = not threat and (wording.is_lesson(article.title) or (words > _BARE_WORDS and is_lesson))
     return Facts(threat, teaches, article.title, edits, _own_names(article))
 
 

@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 import msgspec
 
 from tidewaiter.intel.article import Article
-from tidewaiter.intel.briefing import Technique
+from tidewaiter.intel.briefing import Indicator, Technique
 from tidewaiter.intel.claims import clauses, is_cited
 from tidewaiter.intel.cues import Cue, cued
-from tidewaiter.intel.genre import Genre, genre_of
+from tidewaiter.intel.genre import Genre, genre_with
 from tidewaiter.intel.sentences import Told, quoted, sentences_of
 from tidewaiter.intel.technique_index import NONE, Catalogue, TechniqueIndex
 
@@ -65,13 +65,15 @@ class _Shown(msgspec.Struct, frozen=True):
     told: Told
 
 
-def techniques_of(article: Article, index: TechniqueIndex | None) -> tuple[Technique, ...]:
+def techniques_of(
+    article: Article, index: TechniqueIndex | None, indicators: Sequence[Indicator] = ()
+) -> tuple[Technique, ...]:
     """The techniques that an article tells of, in the order of their evidence; without an index only those whose ids
-    it gives, without names."""
+    it gives, without names. `indicators`: the article's, which tell whether it is one on an attack."""
     told = [one for _, one in zip(range(_MOST_SENTENCES), sentences_of(article), strict=False)]
     shown = list(_explicit(told, index.catalogue if index is not None else None))
     if index is not None:
-        shown += _inferred(told, index, genre_of(article, told))
+        shown += _inferred(told, index, genre_with(article, indicators, told))
     best: dict[str, _Shown] = {}
     for one in shown:
         known = best.get(one.id)

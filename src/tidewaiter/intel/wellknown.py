@@ -133,24 +133,27 @@ _EVERYWHERE = word_set(
     "ntdll.dll user32.dll"
     " advapi32.dll shell32.dll ws2_32.dll wininet.dll winhttp.dll amsi.dll crypt32.dll comsvcs.dll mscoree.dll "
     "libc.so libc.so.6"
-    " ld-linux.so libpam.so libcurl.so node.js next.js vue.js express.js react.js three.js d3.js index.js "
-    "main.js app.js server.js index.html"
-    " index.php package.json package-lock.json yarn.lock tsconfig.json composer.json setup.py setup.cfg "
+    " ld-linux.so libpam.so libcurl.so node.js next.js vue.js express.js react.js three.js d3.js index.html "
+    "setup.py setup.cfg __init__.py manage.py package.json package-lock.json yarn.lock tsconfig.json composer.json "
     "pyproject.toml requirements.txt"
-    " __init__.py main.py app.py manage.py readme.md readme.txt license.txt license.md changelog.md config.json "
+    " readme.md readme.txt license.txt license.md changelog.md "
     "config.yaml config.yml"
-    " config.toml config.sh settings.json settings.py manifest.json index.json layer.tar oci-layout "
+    " config.toml settings.json manifest.json index.json layer.tar oci-layout "
     "docker-compose.yml docker-compose.yaml"
-    " compose.yaml dockerfile entrypoint.sh docker-entrypoint.sh makefile gemfile.lock cargo.toml cargo.lock "
+    " compose.yaml dockerfile makefile gemfile.lock cargo.toml cargo.lock "
     "go.mod go.sum pom.xml"
     " build.gradle web.config wp-config.php robots.txt favicon.ico values.yaml chart.yaml deployment.yaml "
     "pod.yaml daemonset.yaml"
     " kubeconfig.yaml daemon.json credentials.json authorized_keys known_hosts id_rsa id_rsa.pub .env .bashrc "
     ".profile .bash_history"
-    " .npmrc .pypirc .gitconfig docker.sock containerd.sock system.net asp.net vb.net main.go main.c test.py "
-    "test.sh install.sh"
-    " build.sh run.sh start.sh init.sh libprocesshider.so ntds.dit sam.log"
+    " .npmrc .pypirc .gitconfig docker.sock containerd.sock system.net asp.net vb.net "
+    "libprocesshider.so ntds.dit sam.log"
 ) - {"libprocesshider.so", "sam.log"}
+_COMMON = word_set(
+    "index.js main.js app.js server.js index.php main.py app.py config.json "
+    "config.sh settings.py entrypoint.sh docker-entrypoint.sh main.go main.c test.py test.sh install.sh "
+    "build.sh run.sh start.sh init.sh"
+)
 _SYSTEM_PATH = re.compile(
     r"(?:/etc/(?:passwd|shadow|group|hosts|hostname|resolv\.conf|crontab|sudoers|profile|environment|os-release|"
     r"fstab|motd|issue|nsswitch\.conf"
@@ -265,3 +268,8 @@ def is_everywhere(path: str) -> bool:
     if _SYSTEM_PATH.match(path) or _SYSTEM_WINDOWS.match(path):
         return True
     return "/" not in path and "\\" not in path and path.lower() in _EVERYWHERE
+
+
+def is_common_name(path: str) -> bool:
+    """Whether many projects have a file of that name, so that the name alone finds nothing."""
+    return path.lower() in _COMMON

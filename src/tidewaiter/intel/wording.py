@@ -28,10 +28,16 @@ _HOSTILE = (
 HOSTILE = re.compile(rf"\b(?:{_HOSTILE})\b", _I)
 ATTACK = re.compile(
     rf"\b(?:{_HOSTILE}|attack(?:s|ed|ing)?|steal(?:s|ing)?|stolen?|thie(?:f|ves)|victims?|hack(?:ed|ers?)|"
-    rf"breach\w*|imitat\w*|campaigns?|compromised|fraud\w*|intrusions?|persistence)\b",
+    rf"breach\w*|imitat\w*|campaigns?|compromised|fraud\w*|intrusions?|persistence|unauthori[sz]ed|perpetrators?|"
+    rf"leaked|(?:credentials?|tokens?|keys?|secrets?|passwords?|data) leaks?|sabotage\w*|culprits?)\b",
     _I,
 )
 """Words of articles that tell of an attack."""
+HAPPENED = re.compile(
+    r"\b(?:compromised|hijacked|backdoored|poisoned|trojani[sz]ed|stolen|leaked|breached|hacked|attacked|sabotaged)\b",
+    _I,
+)
+"""Words of a title that tell of what was done to somebody."""
 GENERAL = re.compile(
     r"(?:malicious|attack|adversar|exploit|payload|spoof|poison|tamper|impersonat|fake|rogue|hostile|masquerad|imitat"
     r"|loader|staging|callback|bot\Z|rat|lure|compromised|persistence|brute)",
@@ -45,6 +51,8 @@ _ACTION = re.compile(
     r"resolv(?:es|ed|ing) to|hosted (?:on|at|by)"
     r"|serv(?:es|ed|ing)|runs?|ran|redirect\w* to|sen(?:ds|t)\b.{1,60}\bto|posts? to|uploads?|execut(?:es|ed|ing)|"
     r"launch(?:es|ed|ing)|install(?:s|ed|ing)"
+    r"|falls? back (?:to|on)|fallback|posted to|polls|polled|quer(?:ies|ied)|decod(?:es|ed) to|points? to|hard-?coded"
+    r"|receives?|exchang(?:es|ed)|push(?:es|ed)"
     r"|spawn(?:s|ed|ing)|stor(?:es|ed)|sav(?:es|ed)|opens?|dump(?:s|ed)|starts?|arriv(?:es|ed) as|attached|"
     r"attachment|sideload\w*|registered|reach(?:es|ed) out|queries|tunnel\w*|scann(?:ed|ing)|(?:came|coming|"
     r"originat\w+|arriv\w+|logg?(?:ed|ing) in|login|logins|requests|traffic|connections?|attempts) from|"
@@ -75,8 +83,10 @@ _IMITATED = re.compile(
     _I,
 )
 _BENIGN_BEFORE = re.compile(
-    r"\bwe (?:use|run|operate|own)(?: is)?\W{0,4}\Z|\b(?<!not )(?<!not a )(?:legitimate|legit|benign|genuine|"
-    r"official|trusted|well-known|harmless|clean|"
+    r"\bwe (?:use|run|operate|own)(?: is)?\W{0,4}\Z"
+    r"|\b(?:restored|reverted|reset|rolled back)(?: \w{1,20}){0,2} to\W{0,4}\Z"
+    r"|\b(?<!not )(?<!not a )(?:legitimate|legit|benign|genuine|"
+    r"official|trusted|well-known|harmless|clean|original|untouched|unchanged|unaltered|last good|known[- ]good|"
     r"innocent|unmodified)(?![- ]look|[- ]seem|[- ]sound|-)"
     r"(?:[ -][\w/.]{1,40}){0,4}?\W{0,4}\Z",
     _I,
@@ -111,7 +121,13 @@ _VICTIM_AFTER = re.compile(
     r"the target of|one of the victims)\b",
     _I,
 )
-_HOSTILE_BEFORE = re.compile(rf"\b(?:{_HOSTILE})(?:[ /-][\w.&'-]{1, 30}){{0,5}}?[\W]{{0,4}}\Z", _I)
+_ALTERED = (
+    r"(?:(?:manipulated|falsified|forged|doctored|counterfeit|bogus|altered|modified|compromised)"
+    r"(?= (?:[\w-]{1,30} ){0,2}?(?:images?|packages?|versions?|releases?|librar(?:y|ies)|actions?|extensions?|builds?|"
+    r"updates?|binar(?:y|ies)|installers?|digests?|tags?|layers?|modules?)\b))"
+)
+"""What attackers make of programs; of places the same words mean a victim."""
+_HOSTILE_BEFORE = re.compile(rf"\b(?:{_HOSTILE}|{_ALTERED})(?:[ /-][\w.&'-]{{1,30}}){{0,5}}?[\W]{{0,4}}\Z", _I)
 _IMITATES_AFTER = re.compile(
     r"\A[\"'`)\u201d]?,?\s{0,2}(?:\([^)]{0,60}\) )?(?:which |that |also |package |domain |site |image )?(?:is |"
     r"are |was )?(?:an? |the )?"
@@ -125,13 +141,14 @@ _FROM_BEFORE = re.compile(
 )
 _REACHED = re.compile(
     r"\b(?:connect\w*|contact\w*|communicat\w*|call\w*|resolv\w*|beacon\w*|redirect\w*|send\w*|sent|posts?|"
-    r"tunnel\w*|reach\w*|report\w* back|queri\w+)(?: [\w'-]{1,30}){0,6}?\W{0,3}\Z",
+    r"tunnel\w*|reach\w*|report\w* back|queri\w+|fall\w* back|fallback|polls?|polled|decod\w+|point(?:s|ed|ing)? to|"
+    r"hard-?coded|pushed|upload\w*|copies)(?: [\w'-]{1,30}){0,6}?\W{0,3}\Z",
     _I,
 )
 _CITED = re.compile(
     r"\b(?:according to|reported by|published (?:by|on|at)|blog post|write-?up|(?:see|read) (?:also|more)?|learn "
     r"more|more information|described (?:in|by)|references?|documentation|advisor(?:y|ies) (?:at|from)|"
-    r"available (?:at|from|on|here)|analysis by|research(?:ers)? (?:at|from|by)|disclosed by|source:|via "
+    r"available (?:at|from|on|here)|analysis by|research(?:ers)? (?:at|from|by)|disclosed by|source(?=:)|via "
     r"virustotal|submitted to|patch(?:es)? (?:is|are) available|fixed version)\b",
     _I,
 )
@@ -162,6 +179,14 @@ _KIND_HEADING = re.compile(
     r"digests?|digest|sha|container|docker|on|disk|\(.{0,20}\)|sender|subject)\W{0,6}){1,8}\Z",
     _I,
 )
+_LESSON_TITLE = re.compile(
+    r"\b(?:change ?-?log|release notes|what['\u2019]s new|hardening|best practices|guidance|guidelines?|benchmark|"
+    r"tutorial|cheat ?sheet|getting started|step by step|handbook|checklist|(?:\w+ )?guide to|how to|"
+    r"securing)\b",
+    _I,
+)
+_KIND = re.compile(r"[a-z]{3}|\bips?\b", _I)
+"""What numbers, dates and `a of b` have not."""
 _REFERENCE_HEADING = re.compile(
     r"\b(?:references?|sources|further reading|external links?|links|bibliography|footnotes?|see also|resources|"
     r"related (?:posts?|articles?|links?|reading|work)|"
@@ -184,7 +209,7 @@ _ADVICE_HEADING = re.compile(
     r"\b(?:mitigat\w*|remediat\w*|recommend\w*|prevent\w*|how to|getting started|install(?:ation|ing)?|usage|"
     r"prerequisites|requirements|setup|build(?:ing)?|download|quick ?start|"
     r"environment|lab|affected (?:products?|versions?)|fixed versions?|patch(?:es)?|configuration|workarounds?|"
-    r"solution|disclosure|timeline)\b",
+    r"solution|disclosure)\b",
     _I,
 )
 
@@ -224,7 +249,7 @@ def of_introduction(text: str, threat: bool) -> tuple[Stance, bool] | None:
 @lru_cache(maxsize=4096)
 def names_a_kind(text: str) -> bool:
     """Whether a heading or column names kinds of indicators and nothing else: `SHA-256`, `Domains and IP addresses`."""
-    return _KIND_HEADING.match(text) is not None
+    return _KIND_HEADING.match(text) is not None and _KIND.search(text) is not None
 
 
 def beside(before: str, after: str) -> tuple[Stance, str] | None:
@@ -261,6 +286,13 @@ def of_sentence(text: str, threat: bool) -> tuple[Stance, str] | None:
     if found is None or _HEDGED.search(text):
         return "suspicious", (found or deed)[0]  # type: ignore[index]
     return "malicious", found[0]
+
+
+def is_lesson(title: str) -> bool:
+    """Whether a title is that of a guide, a manual or a list of changes, and names nothing hostile."""
+    return _LESSON_TITLE.search(title) is not None and not any(
+        GENERAL.match(found[0]) is None for found in ATTACK.finditer(title)
+    )
 
 
 def comes_from(before: str) -> bool:
