@@ -36,13 +36,15 @@ _COMMAND = re.compile(
     r"|click|create|configure|check|make|keep|avoid|rotate|set|add|remove|limit|require|verify|train|implement|deploy"
     r"|audit|inspect|look|hunt|search|do|don't|delete|mount|pull|save|copy|allow|deny|change|turn|see|read|note"
     r"|remember|isolate|segment|harden|reset|report|revoke|replace|uninstall|reinstall|contact|follow|visit|read"
-    r"|learn|share|scan|log in|go to|try|start|stop|write|download)\b(?!\w|[-.:])(?! (?:(?!what|if|that|who"
+    r"|learn|share|scan|alert|watch|collect|subscribe|drop|pin|sign|prefer|rebuild|regenerate|replace|test"
+    r"|log in|go to|try|start|stop|write|download)\b(?!\w|[-.:])(?! (?:(?!what|if|that|who"
     r"|where)\w+ )?(?:is|was|are|were|has)\b)"
 )
 _SUPPOSED = re.compile(
     r"(?i)\b(?:could|might|would|hypothetical\w*|in theory|theoretically|potentially allow\w*|(?:an? |the |any "
     r"|malicious |remote |local |unauthenticated ){0,4}(?:attackers?|adversar(?:y|ies)|threat actors?|hackers?"
-    r"|criminals|someone|somebody|anyone|users?) (?:who |that )?(?:can|may)|if (?:an?|the) attacker"
+    r"|criminals|someone|somebody|anyone|users?) (?:(?:who|that) (?:[\w-]{1,30} ){0,8}?)?(?:can|may)|if (?:an?"
+    r"|the) attacker"
     r"|allow(?:s|ing|ed)? (?:an? |the |any |malicious |remote |local |unauthenticated |authenticated ){0,4}"
     r"(?:attackers?|adversar(?:y|ies)|users?) to)\b"
 )
@@ -73,6 +75,7 @@ _CLAUSES = re.compile(
 _VALUE = re.compile(
     r"(?i)\b(?:hxxps?|https?|ftp)(?:\[:\]|:)?//\S{1,2000}|\b[0-9a-f]{32,128}\b|\S{0,200}\[(?:\.|dot|at|@)\]\S{0,200}"
     r"|\b(?!169\.254\.169\.254\b)\d{1,3}(?:\.\d{1,3}){3}\b(?::\d{1,5})?"
+    r"|\b[\w.-]{2,80}(?:/[\w.-]{1,80}){1,4}:[\w.-]{1,60}"
 )
 _TITLE = 5
 """Gaps between words: an outermost heading so long is the title, which says nothing of one section."""
@@ -112,6 +115,8 @@ def clauses(told: Told) -> Iterator[str]:
     if told.block.kind in ("code", "heading", "table") or text.endswith("?") or is_advice_section(told):
         return
     if told.block.kind == "paragraph" and text[-1:].isalnum() and text.count(" ") < _LABEL:
+        return
+    if " " not in text:  # an item of a list that is only a value
         return
     if _is_said(text) or _REFERENCE.match(text) or _DEFINITION.match(text):
         return

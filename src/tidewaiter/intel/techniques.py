@@ -7,14 +7,14 @@ only ids count. The thresholds were chosen on sentences held out and on articles
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import msgspec
 
 from tidewaiter.intel.article import Article
 from tidewaiter.intel.briefing import Indicator, Technique
 from tidewaiter.intel.claims import clauses, is_cited
-from tidewaiter.intel.cues import Cue, cued
+from tidewaiter.intel.cues import RIVALS, Cue, cued
 from tidewaiter.intel.genre import Genre, genre_with
 from tidewaiter.intel.sentences import Told, quoted, sentences_of
 from tidewaiter.intel.technique_index import NONE, Catalogue, TechniqueIndex
@@ -146,8 +146,9 @@ def _inferred(told: Sequence[Told], index: TechniqueIndex, genre: Genre) -> Iter
     exact = dict(entry for alike in names.values() for entry in alike)
     for one in told:
         yield from _listed(one, exact)
-        parts = list(clauses(one))
-        cues = cued(one.text.lower()) if is_attack and parts else []
+        # Who writes an id behind a sentence has said which technique it tells of.
+        parts = [] if _ID.search(one.text) else list(clauses(one))
+        cues = cued(_lowered(one.text)) if is_attack and parts else []
         for clause in parts:
             yield from (
                 _Shown(name, min(score, 1.0), "inferred", one)
@@ -173,13 +174,15 @@ def _of_clause(
 ) -> Iterator[tuple[str, float]]:
     scores = index.scores(clause)
     living = index.catalogue.names
-    given_away = {next((name for name in ids if name in living), "") for ids, _ in cued(clause.lower(), cues)} - {""}
+    given_away = {next((name for name in ids if name in living), "") for ids, _ in cued(_lowered(clause), cues)} - {""}
     given_away = {name for name in given_away if scores.get(name, 0.0) >= CUED}
     for name in sorted(given_away):
         yield name, _CUE_WORTH + scores.get(name, 0.0) / 2
     if least == LIKE:
         for alike, is_one_word in named(clause, names):
             name = max(alike, key=lambda name: (scores.get(name, 0.0), name))
+            if _is_rivalled(name, given_away):
+                continue
             if not _is_before(name, index) and scores.get(name, 0.0) >= (NAMED_ONE if is_one_word else NAMED):
                 yield name, _CUE_WORTH + scores[name] / 2
     if clause.count(" ") < _FEWEST_GAPS:
@@ -190,9 +193,20 @@ def _of_clause(
         name = ranked[0][1]
         # Words that give away one sub-technique speak against its sisters.
         sisters = {other for other in given_away if _family(other) == _family(name)}
+        if _is_rivalled(name, given_away):
+            return
         is_far = _is_before(name, index) and ranked[0][0] < least + BEFORE
         if not is_far and (not sisters or name in sisters):
             yield name, ranked[0][0]
+
+
+def _is_rivalled(name: str, given_away: Collection[str]) -> bool:
+    return any(rival in given_away for rival in RIVALS.get(name, ()))
+
+
+def _lowered(text: str) -> str:
+    """A text in lower case; `CronJob`, so written, is the Kubernetes kind."""
+    return text.replace("CronJob", "Kubernetes CronJob").lower()
 
 
 def _is_like(ranked: Sequence[tuple[float, str]], nothing: float, least: float) -> bool:
