@@ -20,6 +20,7 @@ def told(text: str) -> Told:
         "Attackers disabled the firewall.",
         "The history is switched off so that the commands do not appear in it.",
         "Download links were sent by mail.",
+        "Should that not answer, it asks a second server.",
     ],
 )
 def test_what_was_done_is_claimed(text: str) -> None:
@@ -38,6 +39,8 @@ def test_what_was_done_is_claimed(text: str) -> None:
         "An attacker could dump LSASS.",
         "It allows an unauthenticated attacker to run commands.",
         "An attacker can read the token.",
+        "An attacker who gets into a container may try to leave it.",
+        "Alert on kubectl exec and on new bindings.",
         "Attackers might move by RDP.",
         "No credentials were dumped.",
         "There was no evidence of lateral movement.",

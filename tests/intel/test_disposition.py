@@ -17,7 +17,8 @@ ONE, TWO, THREE = ("7c" * 31 + "a1", "5e" * 31 + "b2", "3d" * 31 + "c4")
 def judged(text: str, title: str = ATTACK) -> dict[str, str]:
     """Value -> disposition of everything found."""
     reported, rest = indicators_of(article_of(title + text))
-    return {each.value: each.disposition for each in (*reported, *rest)}
+    found: dict[str, str] = {each.value: each.disposition for each in reported}
+    return found | {each.value: each.disposition for each in rest}
 
 
 @pytest.mark.parametrize(
@@ -194,3 +195,57 @@ def test_a_timeline_of_an_incident_is_no_advice() -> None:
 
 def test_a_source_in_brackets_is_a_source() -> None:
     assert judged("It was downloaded 80 times (source: packagestats.org).\n")["packagestats.org"] == "context"
+
+
+def test_what_a_sentence_denies_of_its_list_is_denied_of_each() -> None:
+    found = judged(
+        "Indicators of this backdoor are above.\n\nThese are not indicators, although the logs hold them: "
+        "45.9.3.22 (a vendor's server), updates.hollowaytransfer.com.\n"
+    )
+    assert (found["45.9.3.22"], found["updates.hollowaytransfer.com"]) == ("benign", "benign")
+
+
+def test_a_thumbprint_of_a_certificate_is_no_hash_of_a_file() -> None:
+    assert (
+        judged(f"The SHA-1 thumbprint of the attackers' certificate is {'9f' * 19}a1.\n")["9f" * 19 + "a1"] == "context"
+    )
+
+
+def test_a_kind_that_a_heading_names_speaks_of_lists_only() -> None:
+    found = judged("## Samples\n\nPursely (pursely.io) and others were informed.\n\n## Domains\n\n- sync-hold.top\n")
+    assert (found["pursely.io"], found["sync-hold.top"]) == ("unknown", "malicious")
+
+
+def test_a_report_says_how_malware_is_installed() -> None:
+    found = judged("## Installation\n\nThe backdoor is saved as /etc/systemd/system/dock-timer.service and run.\n")
+    assert found["/etc/systemd/system/dock-timer.service"] in ("unknown", "malicious")
+
+
+def test_words_that_follow_a_command_in_prose_are_no_package() -> None:
+    found = judged("Whoever types npm install there runs the backdoor. The npm package was pulled.\n")
+    assert "there" not in found
+    assert judged("It ran npm install colour-fastr before the attack.\n")["colour-fastr"] != ""
+
+
+def test_a_digest_in_brackets_is_what_the_image_before_it_is() -> None:
+    found = judged(
+        f"The malicious image docker.io/hollins7/pause:3.9 mines coins; its digest is sha256:{ONE}.\n\n"
+        f"The one of Kubernetes is registry.k8s.io/pause:3.9 (sha256:{TWO}).\n"
+    )
+    assert found["hollins7/pause:3.9"] == "malicious"
+    assert found[f"sha256:{ONE}"] == "malicious"
+    assert found[f"sha256:{TWO}"] == "benign"
+
+
+def test_a_path_is_what_the_article_says_of_its_name() -> None:
+    found = judged(
+        "A copy of the tool was left at /usr/local/sbin/clock-helper for later.\n\n"
+        f"## Indicators of compromise\n\n```\nclock-helper   SHA-1 {'5d' * 20}\n```\n"
+    )
+    assert (found["clock-helper"], found["/usr/local/sbin/clock-helper"]) == ("malicious", "malicious")
+
+
+def test_a_version_beside_a_commit_is_no_file() -> None:
+    first, second = "4a" * 20, "6b" * 20
+    found = judged(f"| tag | before | now |\n|---|---|---|\n| v1.2.0 | {first} | {second} |\n")
+    assert {found[first], found[second]} == {"unknown"}

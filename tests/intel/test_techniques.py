@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from technique_labels import article_of, made_index
 
 from tidewaiter.intel.article import Article, Block
+from tidewaiter.intel.briefing import Indicator
 from tidewaiter.intel.sentences import MAX_SENTENCE
 from tidewaiter.intel.severity import severity_of
 from tidewaiter.intel.summary import summary_of
@@ -153,3 +154,13 @@ def test_any_article_gives_bounded_answers(told: list[tuple[str, str]]) -> None:
         assert len(one.evidence) <= MAX_SENTENCE
         assert 0 <= one.offset < len(article.text)
         assert re.sub(r"\s", "", article.text[one.offset :]).startswith(re.sub(r"\s", "", one.evidence[:50]))
+
+
+def test_a_malicious_value_makes_sober_notes_a_report(index: TechniqueIndex) -> None:
+    prose = "The tool writes an entry to the crontab. A bash script is run. It downloads a file with curl.\n" * 4
+    hash_of_sample = Indicator(
+        type="sha256", value="0" * 64, disposition="malicious", reason="", evidence="", offset=0, written=""
+    )
+    told = techniques_of(article_of(prose), index, (hash_of_sample,))
+    assert {one.id for one in told} >= {"T1053.003", "T1059.004"}
+    assert techniques_of(article_of(prose), index) == ()

@@ -7,7 +7,11 @@ references, headings and listings of code. Whether a technique is told of is ask
 import re
 from collections.abc import Iterator
 
+from tidewaiter.intel.carried import is_inbox
+from tidewaiter.intel.names import host_of
+from tidewaiter.intel.refang import refang
 from tidewaiter.intel.sentences import Told
+from tidewaiter.intel.wellknown import carries_anything
 
 _ADVICE_SECTIONS = re.compile(
     r"(?i)(?:\W|\d)*(?:mitigat\w*|recommend\w*|remediat\w*|hardening|defen[cs]es?|defending|defenders?|prevent\w*"
@@ -24,7 +28,8 @@ _REFERENCE_SECTIONS = re.compile(
     r"|the authors?)|glossary|mitigations?|recommendations?)\b"
 )
 _ADVICE = re.compile(
-    r"(?i)\b(?:should(?: have)?|must|shall|ought to|recommend\w*|advis(?:e|es|ed) (?:to|that|all|users|customers)"
+    r"(?i)\b(?:should(?: have)?(?! (?:that|this|it) (?:\w+ )?(?:not|fail))|must|shall|ought to|recommend\w*"
+    r"|advis(?:e|es|ed) (?:to|that|all|users|customers)"
     r"|(?:are|is) (?:advised|encouraged|urged)|we (?:urge|suggest|encourage)|(?:it is|be) (?:important|essential"
     r"|best)|make sure|ensure|best practices?|mitigat(?:e|es|ion|ions|ing)|(?:you|defenders|administrators|admins"
     r"|organi[sz]ations|analysts|security teams|blue teams|customers) (?:can|may)|you|let'?s|in this (?:post|article"
@@ -77,6 +82,7 @@ _VALUE = re.compile(
     r"|\b(?!169\.254\.169\.254\b)\d{1,3}(?:\.\d{1,3}){3}\b(?::\d{1,5})?"
     r"|\b[\w.-]{2,80}(?:/[\w.-]{1,80}){1,4}:[\w.-]{1,60}"
 )
+_INBOX = "webhook"
 _TITLE = 5
 """Gaps between words: an outermost heading so long is the title, which says nothing of one section."""
 _LABEL = 5
@@ -111,7 +117,7 @@ def clauses(told: Told) -> Iterator[str]:
 
     Values that only name a place (addresses, URLs, hashes) are left out of them.
     """
-    text = " ".join(_VALUE.sub(" ", told.text).split())
+    text = " ".join(_VALUE.sub(_kept, told.text).split())
     if told.block.kind in ("code", "heading", "table") or text.endswith("?") or is_advice_section(told):
         return
     if told.block.kind == "paragraph" and text[-1:].isalnum() and text.count(" ") < _LABEL:
@@ -128,6 +134,13 @@ def clauses(told: Told) -> Iterator[str]:
         for part in parts:
             if part.count(" ") + 1 >= _SHORTEST_CLAUSE and (is_whole or not _NOT_DONE.search(part)):
                 yield part
+
+
+def _kept(value: re.Match[str]) -> str:
+    """Of an address only what everybody's service it is at: that says how something was done."""
+    address = refang(value[0]).text
+    host = host_of(address) if "://" in address else ""
+    return f" {host} {_INBOX if is_inbox(address) else ''} " if host and carries_anything(host) else " "
 
 
 def is_denied(text: str) -> bool:

@@ -130,7 +130,7 @@ _TABLE: tuple[tuple[str, str], ...] = (
     ("T1037.004", r"/etc/rc\.local"),
     # hiding
     ("T1014", r"\brootkits?\b|\blkm\b|hid(?:es|den|ing) .{0,30}(?:processes|process and file)"),
-    ("T1027.002", r"\bupx\b|\bpack(?:ed|er) (?:with|by)|themida|vmprotect"),
+    ("T1027.002", r"\bupx\b|\bpack(?:ed|er) (?:with|by)(?! .{0,20}(?:rar|zip|tar)\b)|themida|vmprotect"),
     ("T1027", r"\bobfuscat\w+"),
     ("T1027.009", r"(?:scripts?|payloads?|binary|executable|code|archive|elf|dll) .{0,30}(?:embedded|appended"
      r"|concatenated)"
@@ -276,7 +276,7 @@ _TABLE: tuple[tuple[str, str], ...] = (
      r"|script|malware|implant|backdoor|additional|tool|miner|it with|build\b|program)|\b(?:wget|curl|certutil"
      r"|bitsadmin)\b"
      r"|(?:was|were|is|are) (?:fetched|downloaded|pulled|loaded|retrieved) (?:again )?(?:\w+ )?from"
-     r"|(?:fetch|download)(?:s|es|ed) (?:an? |the |another |its |further )?(?:\w+ ){0,3}(?:from|into)\b"
+     r"|(?:fetch|download)(?:s|es|ed) (?:an? |the |another |its |further )?(?:\w{1,30} ){0,3}(?:from|into)\b"
      r"|downloads?\b.{0,60}\.(?:exe|sh|elf|dll|bin|py|so)\b"),
     ("T1090.003", r"\btor (?:network|nodes?|proxy|hidden|exit)|(?:over|via|through) tor\b|(?:c2|command"
      r"|connect\w*|panel).{0,60}\bonion\b"),
@@ -308,7 +308,8 @@ _TABLE: tuple[tuple[str, str], ...] = (
      r"|(?:drop|leav|left|creat|writ|display)\w* .{0,40}ransom note"
      r"|\.locked"),
     ("T1490", r"shadow cop(?:y|ies)|vssadmin|backups? .{0,30}delet|delet\w* .{0,30}backups?|bcdedit"
-     r"|(?:remov|delet|wip|destroy)\w* .{0,30}snapshots?"),
+     r"|(?:remov|delet|wip|destroy)\w* .{0,30}snapshots?"
+     r"|snapshots?\b.{0,40}(?:removed|deleted|wiped|destroyed)"),
     ("T1485", r"\bwiper|overwrit\w+ .{0,30}(?:files|documents|data)|destroy\w* .{0,30}(?:data|files)"),
     ("T1561.002", r"master boot record|\bmbr\b|partition table"),
     ("T1489", r"(?:stop|kill|terminat|shut)\w* .{0,30}(?:services|databases?|rival|competing|virtual machines"
@@ -321,11 +322,54 @@ _TABLE: tuple[tuple[str, str], ...] = (
     ("T1491.002", r"defac(?:e|ed|ement|ing)\b"),
     ("T1657", r"extort\w*|(?:stole|steal|drain|swap)\w* .{0,40}(?:cryptocurrency|wallets?|funds|money)"),
     ("T1565.002", r"(?:swap|replac)\w* .{0,60}(?:address(?:es)?|wallets?)\b"),
+    # the same, as others write it
+    ("T1195.002", r"\bpost-?install (?:scripts?|hooks?)\b|packages? .{0,60}(?:uploaded|published|pushed) (?:to"
+     r"|on) (?:the )?"
+     r"(?:npm|pypi|nuget|rubygems)|(?:cop(?:y|ied|ies)|add(?:s|ed)?|inject\w*) .{0,60}(?:into|to) .{0,40}(?:npm"
+     r"|pypi) packages"),
+    ("T1190", r"crafted (?:\w+ )?(?:requests?|packets?)|(?:unauthenticated|exposed|vulnerable|misconfigured"
+     r"|unpatched) (?:\w+ )?(?:redis|jupyter|hadoop|kubelets?|etcd|postgres\w*|confluence|selenium|mongodb"
+     r"|elasticsearch|weblogic|struts|servers?|instances?)\b"),
+    ("T1566.003", r"\brecruiters?\b|fake (?:job|interview|coding)|(?:via|through|on|over) (?:linkedin|whatsapp)"),
+    ("T1609", r"kubelet\b.{0,60}(?:/run|/exec|10250)"),
+    ("T1543.005", r"\bas (?:an? )?(?:\w+ )?daemonsets?\b"),
+    ("T1610", r"\bas (?:an? )?(?:\w+ )?daemonsets?\b|privileged (?:container|pod)s?\b"),
+    ("T1685 T1562.001", r"(?:remov|uninstall|disabl|kill|stop)\w* .{0,40}(?:monitoring|cloud|security|edr"
+     r"|protection) (?:agents?|tools?|software|sensors?)|agents? of (?:alibaba|tencent|falco|aliyun|aqua|defender)"),
+    ("T1685.006 T1070.002", r"\blog (?:lines|entries|files) .{0,30}(?:removed|deleted|cut|wiped)"),
+    ("T1560.001", r"(?:pack|archiv|compress|zipp?)(?:s|es|ed|ing)? .{0,60}(?:with|using|by"
+     r"|into) (?:an? )?(?:copy of )?(?:tar|zip|gzip|rar|winrar|7z)\b"),
+    ("T1552.001", r"trufflehog|gitleaks|(?:reads?|read from|in) (?:the|its) config\w*.{0,40}passwords?"
+     r"|passwords? (?:of|from|in) .{0,40}config\w*|\.kube/config|kubeconfig"),
+    ("T1657", r"threaten\w* to (?:publish|leak|release|sell)|demand\w* .{0,30}(?:ransom|bitcoin|payment)"
+     r"|funds .{0,20}(?:moved|stolen|transferred)"),
+    ("T1036.003", r"renamed (?:copy|version|binary)"),
+    ("T1505.003", r"\b(?:aspx?|php|jspx?) shells?\b"),
+    ("T1114.003", r"(?:filter|rule)s? .{0,30}forward\w*|forwards? (?:new |all |incoming )?(?:mail|messages|e-?mails)"),
+    ("T1114.002", r"(?:reads?|download\w*|collect\w*|copied|export\w*|stole) .{0,50}(?:\bmessages\b"
+     r"|mailbox(?:es)?|\be-?mails\b|\binbox)"),
+    ("T1056.003", r"(?:sign|log) in again|fake (?:login|sign-?in) (?:page|form|portal)"),
+    ("T1039", r"(?:documents?|files?|data) (?:from|on) .{0,20}(?:file|network) shares?"),
+    ("T1583.001", r"domains? (?:was|were|had been) (?:all )?registered|register(?:ed|ing) (?:the |a |several "
+     r"|new |look-?alike ){0,3}domains?"),
+    ("T1555.003", r"\blogin data\b|(?:chrome|firefox|edge|browsers?)'?s? .{0,30}(?:passwords?|credentials)"),
+    ("T1033", r"(?:send|harvest|tak|upload)\w* .{0,80}\buser ?names?"),
+    ("T1567.001", r"public repositor\w+ .{0,80}(?:commit|push|upload)\w*|(?:commit|push"
+     r"|upload)\w* .{0,60}public repositor\w*"),
+    ("T1528", r"\btokens? (?:had been|have been|was|were) (?:stolen|taken|leaked)|(?:stole|steals?|stealing"
+     r"|stolen) .{0,30}\btokens?\b"),
+    ("T1550.001", r"(?:us(?:es|ed|ing)|with|replay\w*) .{0,20}(?:oauth|refresh|bearer|stolen|access) (?:\w+ )?tokens?"),
+    ("T1213.003", r"\bclon(?:ed|es|ing) .{0,60}(?:repositor\w+|in \w+)|source code repositor\w+"),
+    ("T1078", r"(?:sign|log)g?(?:ed|ing|s)? (?:in|on)(?:to)? (?:\w{1,30} ){0,3}(?:with|as|using) .{0,60}(?:account"
+     r"|credentials|password)"),
+    ("T1105", r"\b(?:retriev|fetch|download)(?:s|es|ed) (?:[\w./-]{1,60} ){1,6}(?:from|into|to)\b"),
+    ("T1008", r"should (?:that|this|it) (?:\w+ )?(?:not|fail)"),
     # before
     ("T1595.001", r"scan\w* .{0,30}(?:ip (?:ranges?|blocks?)|address ranges?|whole internet)"),
 )
 # fmt: on
 RIVALS = {
+    "T1027.002": ("T1560.001", "T1560"),
     "T1027.013": ("T1486", "T1560"),
     "T1221": ("T1190",),
     "T1053.003": ("T1053.007",),

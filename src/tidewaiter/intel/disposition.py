@@ -21,8 +21,10 @@ from tidewaiter.intel.setting import Facts, is_prose
 from tidewaiter.intel.wordlist import word_set
 
 _LINE = 200
-_OPENING = 80
-"""Characters in which a sentence names what follows its colon."""
+_FEW_WORDS = 5
+"""Words of a sentence, besides its values: with fewer it is an item of a list."""
+_OPENING = re.compile(r"([A-Za-z][^:.\n]{2,160}):\s")
+_LABEL = 60
 _NETWORK = frozenset({"domain", "url", "ipv4", "ipv6"})
 _SAMPLE = re.compile(
     r"\b(?:samples?|binar(?:y|ies)|sha-?(?:1|256|512)|md5|scripts?|dropped|executables?|archives?|files?|"
@@ -30,8 +32,8 @@ _SAMPLE = re.compile(
     re.I,
 )
 _SAMPLE_BEFORE = re.compile(r"\bsamples? (?:named |called )?[\"'`\u2018\u201c]?\Z", re.I)
-_FILE_BEFORE = re.compile(r"(?<![\w/])[\w+-]{1,60}(?:\.[\w+-]{1,20}){1,4}[\"'`)]?[ \t|:=(-]{1,6}\Z")
-_FILE_AFTER = re.compile(r"[ \t|:=(*-]{1,6}[\"'`]?[\w+-]{1,60}(?:\.[\w+-]{1,20}){1,4}[\"'`)]?\s*\Z")
+_FILE_BEFORE = re.compile(r"(?<![\w/])[\w+-]{1,60}(?:\.[\w+-]{1,20}){0,3}\.[A-Za-z]\w{0,9}[\"'`)]?[ \t|:=(-]{1,6}\Z")
+_FILE_AFTER = re.compile(r"[ \t|:=(*-]{1,6}[\"'`]?[\w+-]{1,60}(?:\.[\w+-]{1,20}){0,3}\.[A-Za-z]\w{0,9}[\"'`)]?\s*\Z")
 _EXPLOITED = re.compile(
     r"\b(?:exploit(?:s|ed|ing|ation)?|in the wild|actively|abus(?:ed|ing)|weaponi[sz]ed|zero-day|0-day|leverag\w+|"
     r"attack\w*)\b",
@@ -64,7 +66,8 @@ _RUNS = re.compile(
     re.I,
 )
 _DROP_PATH = re.compile(
-    r"\A(?:/tmp/|/var/tmp/|/dev/shm/|/usr/bin/\.|/\.|/etc/cron|/etc/systemd|/etc/init\.d|/(?:root|home/[^/]{1,40})/\.|(?:~|"
+    r"\A(?:/tmp/|/var/tmp/|/dev/shm/|/usr/bin/\.|/\.|/etc/cron|/etc/systemd|/etc/init\.d|/(?:root"
+    r"|home/[^/]{1,40})/\.|(?:~|"
     r"/users/[^/]{1,40})?/library/launch|%[a-z]{3,24}%|.*/\.[a-z]|%appdata%|%temp%|%programdata%|"
     r"c:\\users\\public|c:\\programdata|\$env:)",
     re.I,
@@ -156,11 +159,13 @@ def _by_heading(mention: Mention) -> Judgement | None:
     listed = block.kind in ("list", "table", "code") or (
         not wording.HOSTILE.search(mention.sentence) and len(mention.sentence) < 160
     )
+    few = 2 if block.kind == "paragraph" and mention.sentence.endswith(".") else _FEW_WORDS
+    lists_values = block.kind in ("table", "code") or not is_prose(mention.sentence, few)
     for label in mention.labels if listed else ():
         found = wording.of_introduction(label, mention.facts.threat)
         if found is not None:
             return _under(mention, found, label, "after")
-        if mention.facts.threat and wording.names_a_kind(label):
+        if lists_values and mention.facts.threat and wording.names_a_kind(label):
             return Judgement("malicious", 64, f"listed after {label!r} in an article about an attack")
     for heading in above(mention):
         if heading == mention.facts.title[:MAX_HEADING] and not _LISTS.search(heading):
@@ -168,13 +173,15 @@ def _by_heading(mention: Mention) -> Judgement | None:
         found = wording.of_heading(heading)
         if found is not None:
             return _under(mention, found, heading, "under")
-        if mention.facts.threat and wording.names_a_kind(heading):
+        if lists_values and mention.facts.threat and wording.names_a_kind(heading):
             return Judgement("malicious", 64, f"under the heading {heading!r} in an article about an attack")
     return None
 
 
 def _under(mention: Mention, found: tuple[wording.Stance, bool], words: str, where: str) -> Judgement | None:
     stance, outright = found
+    if stance == "context" and mention.facts.threat and wording.is_setup(words) and not outright:
+        return None
     reason = f"{where} {'the heading ' if where == 'under' else ''}{words[:120]!r}"
     if stance == "context":
         return (
@@ -197,13 +204,15 @@ def _under(mention: Mention, found: tuple[wording.Stance, bool], words: str, whe
 
 
 def _by_opening(mention: Mention) -> Judgement | None:
-    """What a sentence opens with before a colon, as in `C2: ...` and `IOCs at a glance: ...`."""
-    opening, colon, _ = mention.sentence[:_OPENING].partition(":")
-    if not colon or not mention.facts.threat or "//" in mention.sentence[: len(opening) + 3]:
+    """What a sentence opens with before a colon, as in `C2: ...` and `These are not indicators: ...`."""
+    found = _OPENING.match(mention.sentence)
+    if found is None:
         return None
-    found = wording.of_heading(opening)
-    if found == ("malicious", True):
-        return Judgement("malicious", 71, f"introduced by {opening!r}")
+    stance = wording.of_heading(found[1])
+    if stance == ("benign", True):
+        return Judgement("benign", 77, f"introduced by {found[1]!r}")
+    if stance == ("malicious", True) and mention.facts.threat and len(found[1]) < _LABEL:
+        return Judgement("malicious", 71, f"introduced by {found[1]!r}")
     return None
 
 

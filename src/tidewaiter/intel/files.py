@@ -47,7 +47,9 @@ _DOCUMENT = word_set(
 _HEX = re.compile(r"(?<![0-9A-Za-z])(?:[0-9a-fA-F]{32}|[0-9a-fA-F]{40}|[0-9a-fA-F]{64})(?![0-9A-Za-z])")
 _SUMMED = re.compile(
     r"(?:^|\n)[ \t]*(?:[0-9a-fA-F]{32}|[0-9a-fA-F]{40}|[0-9a-fA-F]{64}|[0-9a-fA-F]{128})(?:[ \t]{1,4}\*?|[ \t]\(|,)"
-    r"(?P<name>[A-Za-z0-9_.][\w.+-]{1,80}+)\)?[ \t]*(?=\n|\Z)"
+    r"(?P<name>[A-Za-z0-9_.][\w.+-]{1,80}+)\)?[ \t]*(?=\n|\Z)|"
+    r"(?:^|\n)[ \t]*(?P<named>(?=\S{0,80}[._-])[A-Za-z0-9_.][\w.+-]{1,80}+)[ \t]{1,40}(?i:sha-?(?:1|256|512)"
+    r"|md5)[ \t:=]{1,4}(?=[0-9a-fA-F]{32})"
 )
 _NAME_COLUMN = re.compile(r"\s*(?:file ?-?names?|files?|samples?|binar(?:y|ies)|malware file)\s*\Z", re.IGNORECASE)
 _BARE_NAME = re.compile(r"(?=.{0,80}[A-Za-z])[A-Za-z0-9_.][\w.+-]{1,80}\Z")
@@ -99,7 +101,8 @@ def _names(passage: Passage) -> Iterator[Candidate]:
 def _told_names(passage: Passage) -> Iterator[Candidate]:
     """Names without a suffix that the place tells: behind a hash as `sha256sum` writes it, or in a column of names."""
     for found in _SUMMED.finditer(passage.text):
-        yield Candidate(type="file_name", value=found["name"], start=found.start("name"), end=found.end("name"))
+        group = "name" if found["name"] else "named"
+        yield Candidate(type="file_name", value=found[group], start=found.start(group), end=found.end(group))
     if passage.block.kind != "table" or not _HEX.search(passage.text):
         return
     at = 0

@@ -52,8 +52,8 @@ _OTHER_IDS = re.compile(
     re.IGNORECASE,
 )
 _OTHER_HASH = re.compile(
-    r"\b(?P<what>imp(?:ort )?hash|ja3s?|jarm|authentihash|telfhash|vhash|mutex(?:es)?|(?:rc4|aes|xor) "
-    r"key)\b[^.;|,\n0-9]{0,32}\Z",
+    r"\b(?P<what>imp(?:ort )?hash|ja3s?|jarm|authentihash|telfhash|vhash|mutex(?:es)?|thumbprints?|fingerprints?|"
+    r"serial numbers?|(?:rc4|aes|xor) key)\b[^.;|,\n0-9]{0,48}\Z",
     re.IGNORECASE,
 )
 _HEADER_ID = re.compile(r"(?:\b[Xx]-[\w-]{1,30}|\b[\w-]{0,20}-?(?:Id|ID|id|UID|uid))[\"'`]?\s?[:=]\s?[\"'`]?\Z")

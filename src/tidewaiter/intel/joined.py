@@ -20,6 +20,10 @@ _FILE_HASHES = {32: "md5", 40: "sha1", 64: "sha256", 128: "sha512"}
 _HEX = re.compile(r"(?<![0-9A-Za-z])[0-9A-Fa-f]{32,128}(?![0-9A-Za-z])")
 _BESIDE = 24
 """Characters between a file's name and its hash."""
+_WEAK = 20
+"""Weight up to which nothing was said of a file."""
+_BRACKET = 6
+"""Characters between a reference and the digest that stands in brackets behind it."""
 _COMMIT = "a git commit, not the hash of a file"
 
 
@@ -50,6 +54,7 @@ def join(found: dict[tuple[str, str], Found]) -> None:
     _follow_images(found)
     _follow_commits(found)
     _follow_hashes(found)
+    _follow_names(found)
     _follow_hosts(found)
 
 
@@ -73,6 +78,13 @@ def _follow_images(found: dict[tuple[str, str], Found]) -> None:
         name = _repository(each.candidate.value)
         if name not in repositories or outranks(each.judgement, repositories[name].judgement):
             repositories[name] = each
+    for (kind, value), each in found.items():
+        if kind == "image_digest":
+            beside = next((image for image in images if _stands_behind(each.evidence, image.written, value)), None)
+            if beside is not None and outranks(
+                repositories[_repository(beside.candidate.value)].judgement, each.judgement
+            ):
+                each.judgement = repositories[_repository(beside.candidate.value)].judgement
     hostile = next((each for each in images if each.judgement.disposition == "malicious"), None)
     for (kind, _), each in found.items() if hostile is not None else ():
         if kind == "image_digest" and each.judgement.disposition == "unknown" and each.role in _OF_IMAGES:
@@ -118,9 +130,30 @@ def _follow_hosts(found: dict[tuple[str, str], Found]) -> None:
             each.judgement = Judgement("malicious", 50, f"at {parent}, which the article tells to be hostile")
 
 
+def _follow_names(found: dict[tuple[str, str], Found]) -> None:
+    """A path is what the article says of the file by its name alone."""
+    for (kind, value), each in found.items():
+        if (
+            kind == "file_path"
+            and each.judgement.weight <= _WEAK
+            and each.judgement.disposition in ("unknown", "context")
+        ):
+            name = found.get(("file_name", re.split(r"[\\/]", value)[-1]))
+            if name is not None and name.judgement.disposition == "malicious":
+                each.judgement = Judgement("malicious", 50, f"the path of {name.candidate.value}")
+
+
 def _repository(value: str) -> str:
     head, _, last = value.partition("@")[0].rpartition("/")
     return f"{head}/{last.partition(':')[0]}"
+
+
+def _stands_behind(text: str, image: str, digest: str) -> bool:
+    """Whether a digest stands in brackets, or with a few signs between, behind a reference."""
+    place = text.find(image)
+    end = text.find(digest.removeprefix("sha256:"), place + len(image)) if place >= 0 else -1
+    gap = text[place + len(image) : end].removesuffix("sha256:") if end >= 0 else ""
+    return end >= 0 and len(gap) <= _BRACKET and not any(char.isalnum() for char in gap)
 
 
 def _follow_commits(found: dict[tuple[str, str], Found]) -> None:

@@ -83,7 +83,7 @@ def packages(passage: Passage) -> Iterator[Candidate]:
     for command, registry in _COMMANDS:
         for found in command.finditer(passage.text):
             taken = _arguments(found, registry)
-            yield from taken if passage.block.kind == "code" else islice(taken, 1)
+            yield from taken if passage.block.kind == "code" else _in_prose(passage, taken)
     for pattern, registry in _LINKS:
         for found in pattern.finditer(passage.text):
             yield from _candidate(found, registry)
@@ -97,6 +97,13 @@ def packages(passage: Passage) -> Iterator[Candidate]:
                 if among and _is_name(found, text):
                     yield from _candidate(found, among)
     yield from _listed(passage)
+
+
+def _in_prose(passage: Passage, taken: Iterator[Candidate]) -> Iterator[Candidate]:
+    """The first name behind a command, unless it reads as the sentence going on: `run npm install there and`."""
+    for each in islice(taken, 1):
+        if re.search(r"[0-9_@/.-]", each.value) or not re.match(r"\s[a-z]", passage.text[each.end : each.end + 2]):
+            yield each
 
 
 def is_asked_for(before: str) -> bool:

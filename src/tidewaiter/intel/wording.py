@@ -172,7 +172,7 @@ _USED = re.compile(
     _I,
 )
 _KIND_HEADING = re.compile(
-    r"\A\W{0,6}(?:(?:file|files|filenames?|sample|samples|network|ips?|ip addresses|ipv[46]|addresses|md5|sha-?1|"
+    r"\A\W{0,6}(?:(?:file|files|filenames?|sample|samples|network|ips?|ipv[46]|address(?:es)?|md5|sha-?1|"
     r"sha-?256|sha-?512|hash|hashes|domains?|hostnames?|hosts?|urls?|emails?|"
     r"e-mails?|registry|keys?|wallets?|bitcoin|monero|mutex(?:es)?|paths?|names?|packages?|images?|artifacts?|"
     r"artefacts?|names|and|or|of|the|,|/|&|\d{1,4}|list|table|appendix|"
@@ -206,12 +206,12 @@ _VICTIM_HEADING = re.compile(
     _I,
 )
 _ADVICE_HEADING = re.compile(
-    r"\b(?:mitigat\w*|remediat\w*|recommend\w*|prevent\w*|how to|getting started|install(?:ation|ing)?|usage|"
-    r"prerequisites|requirements|setup|build(?:ing)?|download|quick ?start|"
-    r"environment|lab|affected (?:products?|versions?)|fixed versions?|patch(?:es)?|configuration|workarounds?|"
-    r"solution|disclosure)\b",
+    r"\b(?:mitigat\w*|remediat\w*|recommend\w*|prevent\w*|how to|getting started|what (?:to|you can|can you) do|usage|"
+    r"prerequisites|requirements|quick ?start|lab|affected (?:products?|versions?)|fixed versions?|patch(?:es)?|"
+    r"workarounds?|solution|disclosure)\b",
     _I,
 )
+_SETUP_HEADING = re.compile(r"\b(?:install(?:ation|ing)?|setup|build(?:ing)?|download|environment|configuration)\b", _I)
 
 
 @lru_cache(maxsize=4096)
@@ -228,7 +228,7 @@ def of_heading(text: str) -> tuple[Stance, bool] | None:
         return "context", True
     if _INDICATORS_HEADING.search(text):
         return ("suspicious" if re.search(r"\bsuspicious|suspected|possibl|potential", text, _I) else "malicious"), True
-    if _ADVICE_HEADING.search(text):
+    if _ADVICE_HEADING.search(text) or _SETUP_HEADING.search(text):
         return "context", False
     return ("malicious", False) if HOSTILE.search(text) else None
 
@@ -244,6 +244,11 @@ def of_introduction(text: str, threat: bool) -> tuple[Stance, bool] | None:
     if found is None and threat and _USED.search(text):
         return "malicious", True
     return found
+
+
+def is_setup(text: str) -> bool:
+    """Whether a heading is of setting something up: advice of a manual, a deed in a report."""
+    return _SETUP_HEADING.search(text) is not None
 
 
 @lru_cache(maxsize=4096)
