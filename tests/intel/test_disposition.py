@@ -249,3 +249,65 @@ def test_a_version_beside_a_commit_is_no_file() -> None:
     first, second = "4a" * 20, "6b" * 20
     found = judged(f"| tag | before | now |\n|---|---|---|\n| v1.2.0 | {first} | {second} |\n")
     assert {found[first], found[second]} == {"unknown"}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        (
+            "## Indicators\n\nMore about the flaw: https://moorwatch.io/research/flaw.\n",
+            "https://moorwatch.io/research/flaw",
+        ),
+        ("## Indicators\n\n- 45.9.3.22 (a shared address, do not block)\n", "45.9.3.22"),
+        ("It was prepared with the team of larkhold.com.\n", "larkhold.com"),
+        ("Help is at https://support.larkhold.com/en/eol.\n", "https://support.larkhold.com/en/eol"),
+        ("We also saw 45.9.3.22, with which it checks connectivity.\n", "45.9.3.22"),
+        ("The developers' own ghcr.io/larkhold/api:2 ran beside the backdoor.\n", "ghcr.io/larkhold/api:2"),
+        ("Their server is gate[.]oldmoor[.]top. The makers are found at larkhold.com in Bergen.\n", "larkhold.com"),
+    ],
+)
+def test_what_is_pointed_at_is_no_indicator(text: str, value: str) -> None:
+    assert judged(text)[value] in ("benign", "context")
+
+
+def test_owners_that_were_told_are_victims() -> None:
+    found = judged("We have informed the owners: teahouse-shop.de, surf-shop.co.uk and others.\n")
+    assert (found["teahouse-shop.de"], found["surf-shop.co.uk"]) == ("victim", "victim")
+
+
+def test_a_false_alarm_tells_of_no_attack() -> None:
+    text = (
+        "# A scanner flags our release as a trojan\n\nIt is reported as malware of a botnet since today.\n\n"
+        "I downloaded it from https://github.com/o/r/releases/download/v2/probe and its hash is right.\n"
+    )
+    assert indicators_of(article_of(text))[0] == ()
+
+
+def test_a_list_of_places_is_suspicious_unless_it_is_somebody_elses() -> None:
+    assert judged("Relay servers:\n\n- 45.9.3.22\n- 45.9.3.23\n")["45.9.3.23"] == "suspicious"
+    assert judged("Our update servers:\n\n- 45.9.3.22\n")["45.9.3.22"] == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "disposition"),
+    [
+        (
+            "It lays a copy of itself at /host/usr/libexec/clockd and goes on.\n",
+            "/host/usr/libexec/clockd",
+            "malicious",
+        ),
+        ("It was saved as /usr/lib/.clockd by the backdoor.\n", "/usr/lib/.clockd", "malicious"),
+        ("The archive holds a shortcut, Faktura_9.pdf.lnk.\n", "Faktura_9.pdf.lnk", "malicious"),
+        ("The page speaks of notes.pdf.lnk too.\n", "notes.pdf.lnk", "context"),
+        ("The build reads /srv/build/settings.cfg first.\n", "/srv/build/settings.cfg", "context"),
+    ],
+)
+def test_a_file_is_what_was_done_with_it(text: str, value: str, disposition: str) -> None:
+    assert judged(text)[value] == disposition
+
+
+def test_what_is_written_openly_follows_its_host() -> None:
+    found = judged(
+        "It speaks to gate[.]oldmoor[.]top all day.\n\nThe page http://gate.oldmoor.top/login is in Danish today.\n"
+    )
+    assert found["http://gate.oldmoor.top/login"] == "malicious"

@@ -364,6 +364,16 @@ _TABLE: tuple[tuple[str, str], ...] = (
      r"|credentials|password)"),
     ("T1105", r"\b(?:retriev|fetch|download)(?:s|es|ed) (?:[\w./-]{1,60} ){1,6}(?:from|into|to)\b"),
     ("T1008", r"should (?:that|this|it) (?:\w+ )?(?:not|fail)"),
+    ("T1190", r"(?:entered|got in|broke in|breached) .{0,40}\b(?:with|by|through|via) (?:\w+ )?(?:cve-"
+     r"|an unpatched|a flaw|a bug)"),
+    ("T1686 T1562.004", r"\bnftables\b|clos\w* (?:tcp )?ports? \d"),
+    ("T1136.001", r"created an? (?:new )?administrator\b"),
+    ("T1505.003", r"(?:php|asp|aspx|jsp) backdoors?\b"),
+    ("T1614.001", r"keyboard .{0,30}(?:layout|russian|is)|(?:system|user'?s?) (?:language|locale)|russian keyboard"),
+    ("T1497.001", r"number of (?:processors|cores|cpus)"),
+    ("T1204.002", r"(?:recipient|victim|user|target|employee|he|she)s? (?:double-?)?clicks? (?:on )?(?:it"
+     r"|the (?:file|shortcut|attachment|document))"),
+    ("T1056.003", r"replac\w* the .{0,20}(?:payment|login) (?:form|page)|overlay"),
     # before
     ("T1595.001", r"scan\w* .{0,30}(?:ip (?:ranges?|blocks?)|address ranges?|whole internet)"),
 )

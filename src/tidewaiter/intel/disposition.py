@@ -12,12 +12,12 @@ from tidewaiter.intel.briefing import Disposition
 from tidewaiter.intel.candidate import MAX_HEADING
 from tidewaiter.intel.carried import is_content, is_inbox
 from tidewaiter.intel.files import EXECUTABLE, suffix_of
-from tidewaiter.intel.knowledge import FILES, HASHES, Judgement, knowledge_of
+from tidewaiter.intel.knowledge import FILES, HASHES, OPENLY, Judgement, knowledge_of
 from tidewaiter.intel.mention import Mention
 from tidewaiter.intel.names import host_of, is_tenant
 from tidewaiter.intel.packages import is_asked_for
 from tidewaiter.intel.rows import above, by_row
-from tidewaiter.intel.setting import Facts, is_prose
+from tidewaiter.intel.setting import is_prose
 from tidewaiter.intel.wordlist import word_set
 
 _LINE = 200
@@ -47,10 +47,16 @@ _CHECKSUM = re.compile(
 _ARTICLE_PATH = re.compile(
     r"/(?:blogs?|news|research|wiki|docs?|documentation|articles?|posts?|en-us|security-advisor(?:y|ies)|"
     r"advisories|reports?|resources|threat-?\w*|20[0-3][0-9]/[01]?[0-9]|publications?|guide|"
-    r"security|learn|library|insights|analysis|press|labs|issues|pull|whitepapers?|cve-\d|techniques|software|"
+    r"support|eol|kb|faq|security|learn|library|insights|analysis|press|labs|issues|pull|whitepapers?|cve-\d"
+    r"|techniques|software|"
     r"groups)(?:/|\Z)|\.(?:pdf|html?)\Z",
     re.I,
 )
+_READING = re.compile(
+    r"(?:blogs?|docs?|support|help|learn|community|forums?|kb|wiki|developers?|research"
+    r"|status|news)\.\S+\."
+)
+"""How the hosts of manuals and articles begin."""
 _LISTS = re.compile(r"\b(?:iocs?|indicators?)\b", re.I)
 _PERSISTS = re.compile(
     r"\b(?:run|runonce|services|winlogon|image file execution|startup|policies|shell|appinit|userinit)\b", re.I
@@ -80,6 +86,19 @@ _BROUGHT = EXECUTABLE | word_set(
 """What the names of files end in that attackers bring along."""
 
 
+_CARRIED = word_set("lnk hta vbs vbe wsf scr iso img msi exe dll ps1 bat chm xll one")
+"""What the names of files end in that are sent to people to be run."""
+_CALLED = re.compile(
+    r"\b(?:shortcut|archive|attachment|document|executable|dll|library|installer|file|dropper|lure|decoy)"
+    r"(?:,| called| named| is)?\s[\"'`\u2018\u201c]?\Z",
+    re.I,
+)
+_PUT = re.compile(
+    r"\b(?:sav|writ|wrote|drop|cop(?:y|i)|plac|put|plant|install|stor|unpack|extract|lays?|left)[^.;\n]{0,60}\Z", re.I
+)
+"""A path behind such a word is where something was put."""
+
+
 _OFFERED = re.compile(r"\bchecksums?\b.{0,80}\b(?:verify|check|compare)\b|\bverify (?:the|your) download", re.I)
 """A place that gives checksums means well."""
 
@@ -100,7 +119,7 @@ def judge(mention: Mention) -> Judgement:
 
 def _told(mention: Mention) -> Judgement | None:
     """What the article's own words say, the nearest first."""
-    each, facts = mention.candidate, mention.facts
+    each = mention.candidate
     if each.type == "cve":
         return _of_cve(mention)
     reasons = [
@@ -117,11 +136,15 @@ def _told(mention: Mention) -> Judgement | None:
     best = max(found, key=lambda judgement: judgement.weight, default=None)
     if best is None or each.type not in FILES or best.disposition not in ("malicious", "suspicious"):
         return best
-    return best if best.weight >= 70 or _is_telling_file(each.value, facts) else None
+    return best if best.weight >= 70 or _is_telling_file(mention) else None
 
 
-def _is_telling_file(value: str, facts: Facts) -> bool:
-    return facts.threat and (suffix_of(value) in _BROUGHT or _DROP_PATH.match(value) is not None)
+def _is_telling_file(mention: Mention) -> bool:
+    value = mention.candidate.value
+    if not mention.facts.threat:
+        return False
+    is_put = mention.candidate.type == "file_path" and _PUT.search(mention.before) is not None
+    return is_put or suffix_of(value) in _BROUGHT or _DROP_PATH.match(value) is not None
 
 
 def _of_cve(mention: Mention) -> Judgement:
@@ -167,6 +190,8 @@ def _by_heading(mention: Mention) -> Judgement | None:
             return _under(mention, found, label, "after")
         if lists_values and mention.facts.threat and wording.names_a_kind(label):
             return Judgement("malicious", 64, f"listed after {label!r} in an article about an attack")
+        if lists_values and mention.facts.threat and wording.lists_things(label):
+            return Judgement("suspicious", 43, f"listed after {label!r} in an article about an attack")
     for heading in above(mention):
         if heading == mention.facts.title[:MAX_HEADING] and not _LISTS.search(heading):
             continue
@@ -194,7 +219,7 @@ def _under(mention: Mention, found: tuple[wording.Stance, bool], words: str, whe
     if not outright or (
         mention.candidate.type in ("url", "domain")
         and not mention.defanged
-        and is_prose(mention.sentence)
+        and (is_prose(mention.sentence) or wording.is_cited(mention.sentence))
         and where == "under"
     ):
         return None
@@ -211,8 +236,11 @@ def _by_opening(mention: Mention) -> Judgement | None:
     stance = wording.of_heading(found[1])
     if stance == ("benign", True):
         return Judgement("benign", 77, f"introduced by {found[1]!r}")
-    if stance == ("malicious", True) and mention.facts.threat and len(found[1]) < _LABEL:
-        return Judgement("malicious", 71, f"introduced by {found[1]!r}")
+    if mention.facts.threat and len(found[1]) < _LABEL:
+        if stance == ("malicious", True):
+            return Judgement("malicious", 71, f"introduced by {found[1]!r}")
+        if wording.names_a_kind(found[1]):
+            return Judgement("malicious", 64, f"introduced by {found[1]!r}")
     return None
 
 
@@ -240,7 +268,8 @@ def _by_sentence(mention: Mention) -> Judgement | None:
         return None
     stance, words = found
     if stance == "benign":
-        return Judgement("benign", 62, f"its sentence says {words!r}")
+        own = mention.passage.block.kind in ("list", "table")  # an item or a row speaks of its one value
+        return Judgement("benign", 79 if own else 62, f"its sentence says {words!r}")
     if stance == "context":
         return None if mention.defanged or each.type in HASHES else Judgement("context", 48, "named as a source")
     if not (facts.threat or mention.defanged):
@@ -296,6 +325,8 @@ def _left(mention: Mention) -> Judgement:
     if each.type in HASHES and facts.threat and (_SAMPLE.search(mention.sentence) or _names_a_file(mention)):
         return Judgement("malicious", 50, "the hash of a file, in an article about an attack")
     if each.type in FILES:
+        if facts.threat and suffix_of(each.value) in _CARRIED and _CALLED.search(mention.before):
+            return Judgement("malicious", 50, "a file that is run, in an article about an attack")
         if _DROP_PATH.match(each.value) and facts.threat:
             return Judgement("unknown", 20, "a place where attackers put files, without a word about it")
         return Judgement("context", 16, "a file that the article only mentions")
@@ -308,14 +339,18 @@ def _left(mention: Mention) -> Judgement:
         return Judgement("context", 15, "a package that is installed in passing")
     if (
         each.type in ("domain", "url", "email")
-        and facts.defangs >= 3
+        and facts.defangs
         and not is_tenant(host_of(each.value))
         and is_prose(mention.sentence, 4)
         and mention.passage.block.kind not in ("code", "table")
     ):
-        return Judgement("context", 25, "written so that it can be followed, where the article defangs what is hostile")
+        return Judgement(
+            "context", OPENLY, "written so that it can be followed, where the article defangs what is hostile"
+        )
     if each.type == "wallet" and facts.threat:
         return Judgement("suspicious", 22, "a wallet, in an article about an attack")
+    if each.type in ("url", "domain") and _READING.match(host_of(each.value)) and not mention.defanged:
+        return Judgement("context", 25, "the name of a place to read at")
     if each.type == "url" and _ARTICLE_PATH.search(each.value):
         return Judgement("context", 25, "reads like a page to be read")
     return Judgement("unknown", 20, "the article does not say what it is")

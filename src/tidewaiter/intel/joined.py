@@ -9,7 +9,7 @@ import msgspec
 
 from tidewaiter.intel.candidate import Candidate
 from tidewaiter.intel.images import is_official
-from tidewaiter.intel.knowledge import COMMON, Judgement
+from tidewaiter.intel.knowledge import COMMON, OPENLY, Judgement
 from tidewaiter.intel.names import host_of
 
 _OF_IMAGES = ("image", "index", "manifest", "config")
@@ -121,7 +121,8 @@ def _follow_hosts(found: dict[tuple[str, str], Found]) -> None:
             and each.judgement.disposition in (*_OPEN, "context")
         ):
             each.judgement = Judgement("malicious", 53, "at a domain that the article tells to be hostile")
-        if kind not in ("url", "domain") or each.judgement.disposition not in _OPEN:
+        is_open = each.judgement.disposition in _OPEN or each.judgement.weight == OPENLY
+        if kind not in ("url", "domain") or not is_open:
             continue
         labels = host_of(value).split(".") if kind == "url" else value.split(".")
         parents = (".".join(labels[at:]) for at in range(max(1, len(labels) - 1)))

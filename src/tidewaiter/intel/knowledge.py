@@ -15,6 +15,8 @@ from tidewaiter.intel.wellknown import address_note, carries_anything, is_common
 
 HASHES = frozenset({"md5", "sha1", "sha256", "sha512"})
 FILES = frozenset({"file_name", "file_path"})
+OPENLY = 25
+"""Weight of being written so that it can be followed, where other values are not."""
 COMMON = 75
 """Weight of a file's name that is common: only a list of indicators says more."""
 _OFFICE = re.compile(

@@ -13,7 +13,8 @@ import msgspec
 
 from tidewaiter.intel.article import Article
 from tidewaiter.intel.briefing import Indicator, Technique
-from tidewaiter.intel.claims import clauses, is_cited
+from tidewaiter.intel.claims import clauses, is_advice_section, is_cited
+from tidewaiter.intel.commands import carried_out, is_rule
 from tidewaiter.intel.cues import RIVALS, Cue, cued
 from tidewaiter.intel.genre import Genre, genre_with
 from tidewaiter.intel.sentences import Told, quoted, sentences_of
@@ -44,6 +45,8 @@ CUED = -0.05
 """Score that a giveaway needs besides: it is enough that the sentence does not speak against the technique."""
 LISTED = 0.9
 """Score of a name that stands alone in a table or a list about ATT&CK."""
+COMMANDED = 0.8
+"""Score of what a command in a listing carries out."""
 _CUE_WORTH = 0.6
 _OF_ATTACK = re.compile(r"(?i)\bATT&CK\b|\bMITRE\b|\btechniques?\b|\bTTPs?\b")
 _MOST_CELLS = 100
@@ -146,6 +149,8 @@ def _inferred(told: Sequence[Told], index: TechniqueIndex, genre: Genre) -> Iter
     exact = dict(entry for alike in names.values() for entry in alike)
     for one in told:
         yield from _listed(one, exact)
+        if is_attack and one.block.kind == "code":
+            yield from _commanded(one, index.catalogue)
         # Who writes an id behind a sentence has said which technique it tells of.
         parts = [] if _ID.search(one.text) else list(clauses(one))
         cues = cued(_lowered(one.text)) if is_attack and parts else []
@@ -154,6 +159,16 @@ def _inferred(told: Sequence[Told], index: TechniqueIndex, genre: Genre) -> Iter
                 _Shown(name, min(score, 1.0), "inferred", one)
                 for name, score in _of_clause(clause, cues, names, index, LIKE if is_attack else LIKE_ALONE)
             )
+
+
+def _commanded(one: Told, catalogue: Catalogue) -> Iterator[_Shown]:
+    """The techniques that a line of a listing carries out."""
+    if is_rule(one.block.text) or is_advice_section(one):
+        return
+    for ids in carried_out(one.text):
+        name = next((name for name in ids if name in catalogue.names), None)
+        if name is not None:
+            yield _Shown(name, COMMANDED, "inferred", one)
 
 
 def _listed(one: Told, exact: Mapping[str, tuple[str, ...]]) -> Iterator[_Shown]:

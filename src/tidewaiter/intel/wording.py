@@ -11,6 +11,7 @@ from typing import Literal
 Stance = Literal["malicious", "suspicious", "victim", "benign", "context"]
 
 _I = re.IGNORECASE
+_SHORT_LABEL = 60
 _HOSTILE = (
     r"malicious|malware|c2|c&c|cnc|command[- ]and[- ]control|attackers?(?:['\u2019]s?)?(?:[- ](?:controlled|owned|"
     r"operated))?|adversar(?:y|ies)"
@@ -45,7 +46,8 @@ GENERAL = re.compile(
 )
 """Those that specifications and manuals use as well."""
 _ACTION = re.compile(
-    r"\b(?:connect(?:s|ed|ing)? (?:back )?to|contact(?:s|ed|ing)|communicat\w+ (?:with|over)|calls? (?:back|home)|"
+    r"\b(?:cop(?:y|ies) of itself|plac(?:es|ed)|planted|connect(?:s|ed|ing)? (?:back )?to|contact(?:s|ed|ing)"
+    r"|communicat\w+ (?:with|over)|calls? (?:back|home)|"
     r"call(?:s|ed) out|download(?:s|ed|ing)?|retriev\w+"
     r"|fetch(?:es|ed|ing)|dropp?(?:s|ed|ing)|writ(?:es|ten)|creat(?:es|ed|ing)|copies itself|persist\w*|"
     r"resolv(?:es|ed|ing) to|hosted (?:on|at|by)"
@@ -69,7 +71,8 @@ _NOT_HOSTILE = re.compile(
     r"nothing|no|"
     r"not)(?: \w{1,30}){0,4}? (?:malicious|hostile|harmful|compromised|suspicious|"
     r"related to (?:the|this)|involved|part of (?:the|this))\b|\b(?:false positives?|harmless|do not block|should "
-    r"not be blocked|unrelated to|benign|known[- ]good)\b",
+    r"not be blocked|don['\u2019]t block|unrelated to|benign|known[- ]good|connectivity (?:checks?|tests?)|"
+    r"check(?:s|ed)? (?:the |its |for )?(?:internet )?connectivity|shared (?:hosting|address))\b",
     _I,
 )
 _IMITATED = re.compile(
@@ -84,6 +87,9 @@ _IMITATED = re.compile(
 )
 _BENIGN_BEFORE = re.compile(
     r"\bwe (?:use|run|operate|own)(?: is)?\W{0,4}\Z"
+    r"|\b(?:our|the (?:developers?|compan(?:y|ies)|customers?|vendors?|projects?"
+    r"|maintainers?)['\u2019]?s?['\u2019]?) own"
+    r"(?: \w{1,20}){0,2}\W{0,4}\Z"
     r"|\b(?:restored|reverted|reset|rolled back)(?: \w{1,20}){0,2} to\W{0,4}\Z"
     r"|\b(?<!not )(?<!not a )(?:legitimate|legit|benign|genuine|"
     r"official|trusted|well-known|harmless|clean|original|untouched|unchanged|unaltered|last good|known[- ]good|"
@@ -109,6 +115,7 @@ _VICTIM_BEFORE = re.compile(
     rf"(?:otherwise|legitimate) but compromised)(?:,? (?:but |otherwise )?[\w-]{{1,30}}){{0,3}}? {_VICTIM_THINGS}"
     r"(?:,? (?:at|of|on|in|like|such as|including|named|called|belonging to)(?: (?!c2|used|that|which|contact|"
     r"connect)[\w'-]{1,30}){0,4}?){0,2}|"
+    r"(?:informed|notified|alerted) (?:the |their |its )?(?:owners?|victims?|operators?|sites?)(?: of)?:?|"
     r"(?:used|directed|launched|attacks?|attacked|ddos\w*|campaigns?|operations?) (?:\w{1,30} )?(?:against|on)(?: "
     r"the)?(?: \w{1,30}){0,2}?|victims?(?: (?:include[ds]?|included|such as|were|was|is|are|at))?|targets?(?: "
     r"(?:included?|were|was|such as))|"
@@ -146,7 +153,10 @@ _REACHED = re.compile(
     _I,
 )
 _CITED = re.compile(
-    r"\b(?:according to|reported by|published (?:by|on|at)|blog post|write-?up|(?:see|read) (?:also|more)?|learn "
+    r"\b(?:according to|more (?:about|on)|further (?:details?|information)|listed (?:at|on)"
+    r"|(?:we )?thank(?:s to)?|courtesy of|"
+    r"(?:prepared|together|in (?:co-?operation|collaboration)) with|was (?:prepared|written) with|reported by"
+    r"|published (?:by|on|at)|blog post|write-?up|(?:see|read) (?:also|more)?|learn "
     r"more|more information|described (?:in|by)|references?|documentation|advisor(?:y|ies) (?:at|from)|"
     r"available (?:at|from|on|here)|analysis by|research(?:ers)? (?:at|from|by)|disclosed by|source(?=:)|via "
     r"virustotal|submitted to|patch(?:es)? (?:is|are) available|fixed version)\b",
@@ -175,7 +185,7 @@ _KIND_HEADING = re.compile(
     r"\A\W{0,6}(?:(?:file|files|filenames?|sample|samples|network|ips?|ipv[46]|address(?:es)?|md5|sha-?1|"
     r"sha-?256|sha-?512|hash|hashes|domains?|hostnames?|hosts?|urls?|emails?|"
     r"e-mails?|registry|keys?|wallets?|bitcoin|monero|mutex(?:es)?|paths?|names?|packages?|images?|artifacts?|"
-    r"artefacts?|names|and|or|of|the|,|/|&|\d{1,4}|list|table|appendix|"
+    r"artefacts?|names|and|or|of|the|all|some|known|further|other|additional|related|,|/|&|\d{1,4}|list|table|appendix|"
     r"digests?|digest|sha|container|docker|on|disk|\(.{0,20}\)|sender|subject)\W{0,6}){1,8}\Z",
     _I,
 )
@@ -183,6 +193,22 @@ _LESSON_TITLE = re.compile(
     r"\b(?:change ?-?log|release notes|what['\u2019]s new|hardening|best practices|guidance|guidelines?|benchmark|"
     r"tutorial|cheat ?sheet|getting started|step by step|handbook|checklist|(?:\w+ )?guide to|how to|"
     r"securing)\b",
+    _I,
+)
+_FALSE_ALARM = re.compile(
+    r"\bfalse (?:positives?|alarms?)\b|\b(?:wrongly|incorrectly|falsely) (?:flag|detect|report)\w*|"
+    r"\bflags? (?:our|my|the|this)\b|\b(?:is|gets|being) flagged (?:as|by)\b",
+    _I,
+)
+_LISTED_THINGS = re.compile(
+    r"\b(?:servers?|addresses|domains?|hosts?|ips|infrastructure|nodes|relays|panels?|gateways?|urls?|hashes"
+    r"|endpoints?)"
+    r"\W{0,3}\Z",
+    _I,
+)
+_NOT_THEIRS = re.compile(
+    r"\b(?:our|your|updates?|vendors?|official|legitimate|affected|victims?|mirrors?|downloads?|support|contacts?|dns|"
+    r"public|known|benign|tested|supported|you|must|should)\b",
     _I,
 )
 _KIND = re.compile(r"[a-z]{3}|\bips?\b", _I)
@@ -246,6 +272,17 @@ def of_introduction(text: str, threat: bool) -> tuple[Stance, bool] | None:
     return found
 
 
+def lists_things(text: str) -> bool:
+    """Whether a line with a colon introduces places on the network, nothing being said of whose they are."""
+    bare = text.rstrip(" :\uff1a")
+    return (
+        bare != text
+        and len(bare) <= _SHORT_LABEL
+        and bool(_LISTED_THINGS.search(bare))
+        and not _NOT_THEIRS.search(bare)
+    )
+
+
 def is_setup(text: str) -> bool:
     """Whether a heading is of setting something up: advice of a manual, a deed in a report."""
     return _SETUP_HEADING.search(text) is not None
@@ -294,7 +331,10 @@ def of_sentence(text: str, threat: bool) -> tuple[Stance, str] | None:
 
 
 def is_lesson(title: str) -> bool:
-    """Whether a title is that of a guide, a manual or a list of changes, and names nothing hostile."""
+    """Whether a title is that of a guide, a manual or a list of changes, and names nothing hostile; or that of a
+    complaint about a scanner that is wrong."""
+    if _FALSE_ALARM.search(title):
+        return True
     return _LESSON_TITLE.search(title) is not None and not any(
         GENERAL.match(found[0]) is None for found in ATTACK.finditer(title)
     )
