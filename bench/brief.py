@@ -91,6 +91,11 @@ def gold(each: Labelled) -> Values:
     }
 
 
+def neither(each: Labelled) -> Values:
+    """What counts neither way."""
+    return {(_KIND.get(kind, kind), value.removeprefix("sha256:")) for kind, value in each.either}
+
+
 def folded(values: Values, kind: str) -> Values:
     """The values of one kind, or of all kinds of the table; URLs without the slash at their end."""
     asked = {(name, value) for name, value in values if name == kind or (kind == "all" and name in KINDS)}
@@ -119,7 +124,10 @@ def main() -> None:
         wanted = [folded(gold(each), kind) for each in articles]
         cells = []
         for name in ways:
-            got = [folded(values, kind) for values in found[name]]
+            got = [
+                folded(values, kind) - folded(neither(each), kind)
+                for each, values in zip(articles, found[name], strict=True)
+            ]
             right = sum(len(have & want) for have, want in zip(got, wanted, strict=True))
             taken, total = sum(map(len, got)), sum(map(len, wanted))
             cells.append(f"{right / taken:.2f} / {right / total:.2f}" if taken else "none")

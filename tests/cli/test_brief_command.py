@@ -95,6 +95,34 @@ def test_faults_get_one_sentence(tmp_path: Path, site: Site) -> None:
     assert "cannot be written" in refused(site.article("/a"), "-o", str(tmp_path / "none" / "b.md"))
 
 
+@pytest.mark.parametrize(
+    "bundle",
+    [
+        '{"type": "bundle", "id": "bundle--1", "objects": []}',
+        '{"id": "bundle--1", "type":"bundle", "objects": []}',
+        '{"id": "bundle--1", "spec_version": "2.0", "type":"bundle"}',
+    ],
+)
+def test_a_bundle_is_no_article(bundle: str) -> None:
+    assert "is a STIX bundle, no article" in refused("-", stdin=bundle.encode())
+
+
+def test_a_feed_with_entities_of_its_own_is_not_read(tmp_path: Path) -> None:
+    lines = "".join(f'<!ENTITY l{at} "{f"&l{at - 1};" * 10}">' for at in range(1, 9))
+    source = tmp_path / "feed.xml"
+    source.write_text(
+        f'<?xml version="1.0"?><!DOCTYPE r [<!ENTITY l0 "ha">{lines}]><rss version="2.0"><channel><title>&l8;</title>'
+        "</channel></rss>"
+    )
+    for out in ((), ("-o", str(tmp_path / "out"))):
+        assert "declares entities of its own" in refused(str(source), *out)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_program_is_named_with_its_article() -> None:
+    assert "is an ELF program" in refused("-", stdin=b"\x7fELF\x02\x01" + bytes(40))
+
+
 def test_a_broken_pdf_is_one_sentence_of_our_own() -> None:
     """The reader of PDFs has more to say, which nobody could act on."""
     ours = "import sys; from tidewaiter.cli import main; main()"

@@ -166,7 +166,7 @@ def test_dates(text: str, wanted: str | None) -> None:
         (b"<html><body><script>1</script></body></html>", "holds no text"),
         (b"<html><body><div style='display:none'>x</div></body></html>", "holds no text"),
         (os.urandom(4096) + bytes(range(32)) * 100, "its bytes are no text"),
-        (b"\x7fELF\x02\x01\x01" + bytes(100), "is a ELF program"),
+        (b"\x7fELF\x02\x01\x01" + bytes(100), "is an ELF program"),
         (gzip.compress(b"x"), "is a gzip file"),
         (b"PK\x03\x04" + bytes(100), "is a zip file"),
         (b"\x89PNG\r\n\x1a\n" + bytes(100), "is a PNG picture"),

@@ -1,7 +1,8 @@
 """Turns the labelled files of tests/intel/articles into Articles and their gold, without the real reader.
 
 `NAME.md` or `NAME.txt` is the article, `NAME.toml` its gold: `style`, optionally `url` and `publisher`, `techniques`,
-and one list for each disposition with `type value` in each line. What is not listed must not be reported.
+and one list for each disposition with `type value` in each line; `either` lists what a second reader could report or
+leave out. What is not listed must not be reported.
 """
 
 import re
@@ -28,6 +29,8 @@ class Labelled(msgspec.Struct, frozen=True):
     gold: dict[tuple[str, str], str]
     """(type, value) -> disposition."""
     techniques: tuple[str, ...]
+    either: frozenset[tuple[str, str]] = frozenset()
+    """What counts neither way."""
 
 
 def labelled() -> list[Labelled]:
@@ -38,14 +41,17 @@ def labelled() -> list[Labelled]:
 def _read(path: Path) -> Labelled:
     told: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
     text = next(path.with_suffix(end) for end in (".md", ".txt") if path.with_suffix(end).exists())
-    gold = {}
-    for disposition in DISPOSITIONS:
-        for line in told.get(disposition, "").split("\n"):
-            kind, blank, value = line.strip().partition(" ")
-            if blank:
-                gold[kind, value.strip()] = disposition
+    gold = {key: disposition for disposition in DISPOSITIONS for key in _values(told.get(disposition, ""))}
+    either = frozenset(_values(told.get("either", "")))
     article = article_of(text.read_text(encoding="utf-8"), text.suffix == ".md", told.get("url"), told.get("publisher"))
-    return Labelled(path.stem, told["style"], article, gold, tuple(told.get("techniques", ())))
+    return Labelled(path.stem, told["style"], article, gold, tuple(told.get("techniques", ())), either)
+
+
+def _values(listed: str) -> Iterator[tuple[str, str]]:
+    for line in listed.split("\n"):
+        kind, blank, value = line.strip().partition(" ")
+        if blank:
+            yield kind, value.strip()
 
 
 def article_of(text: str, markdown: bool = True, url: str | None = None, publisher: str | None = None) -> Article:

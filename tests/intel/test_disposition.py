@@ -212,7 +212,7 @@ def test_a_thumbprint_of_a_certificate_is_no_hash_of_a_file() -> None:
 
 
 def test_a_kind_that_a_heading_names_speaks_of_lists_only() -> None:
-    found = judged("## Samples\n\nPursely (pursely.io) and others were informed.\n\n## Domains\n\n- sync-hold.top\n")
+    found = judged("## Samples\n\nThe people of pursely.io were informed.\n\n## Domains\n\n- sync-hold.top\n")
     assert (found["pursely.io"], found["sync-hold.top"]) == ("unknown", "malicious")
 
 

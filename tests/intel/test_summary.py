@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from technique_labels import article_of
 
 from tidewaiter.intel.briefing import Indicator, NotUsed, Technique
+from tidewaiter.intel.severity import severity_of
 from tidewaiter.intel.summary import summary_of
 from tidewaiter.intel.why import why_of
 
@@ -56,7 +57,7 @@ def test_a_profile_says_who_what_whom_how_and_when() -> None:
         "What: it tells of a backdoor.",
         "In its own words: “In March 2031 the group known as Brass Otter compromised mail servers of hospitals by "
         "CVE-2031-7700.”",
-        "Whom: its sentences on the attack speak of mail servers and hospitals.",
+        "Against: mail servers and hospitals, by what it says of the attack.",
         "Through: CVE-2031-7700.",
         "How: Name (T1190).",
         "When: it speaks of March 2031.",
@@ -134,3 +135,30 @@ def test_what_no_telemetry_shows_is_checked_for_elsewhere() -> None:
 def test_a_lone_digest_is_named() -> None:
     told = why_of(article_of(_TUTORIAL), "informational", [digest("layer", "a")], (), ())
     assert "The image digest is that of the layer of a container image." in told
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("The intrusion is the work of an actor we call BRASSMOTH.", "Who: the article names BRASSMOTH."),
+        ("GREYPIKE, which we track since spring, stole passwords of victims.", "Who: the article names GREYPIKE."),
+        ("The victims were hit by a new loader, TINREED, that steals passwords.", "With: TINREED."),
+    ],
+)
+def test_names_in_capitals_are_names(text: str, line: str) -> None:
+    assert line in summary_of(article_of(text), [], [])
+
+
+def test_what_only_announces_the_article_is_not_quoted() -> None:
+    told = article_of(
+        "This post retraces the steps of the intruder. The attackers stole the keys of a hospital. Victims were many."
+    )
+    assert "In its own words: “The attackers stole the keys of a hospital.”" in summary_of(told, [], [])
+    assert severity_of(told, [], [])[1][0] == (
+        "The article tells of an attack: “The attackers stole the keys of a hospital.”"
+    )
+
+
+def test_whom_it_is_against_is_told_as_it_is_written() -> None:
+    told = article_of("The attackers broke into Docker hosts and VMware ESXi. The malware of the attackers stole data.")
+    assert "Against: Docker hosts and VMware ESXi, by what it says of the attack." in summary_of(told, [], [])

@@ -9,7 +9,7 @@ from tidewaiter.edge.article_bytes import Raw, read_source
 from tidewaiter.edge.article_decode import decoded
 from tidewaiter.edge.article_fault import ArticleError
 from tidewaiter.edge.article_html import article_part, parsed, walked
-from tidewaiter.edge.article_kind import Kind, is_pdf, kind_of, refuse_packed
+from tidewaiter.edge.article_kind import Kind, is_pdf, kind_of, refuse_bundle, refuse_packed
 from tidewaiter.edge.article_markdown import markdown_blocks
 from tidewaiter.edge.article_pdf import pdf_blocks
 from tidewaiter.edge.article_text import text_blocks
@@ -56,7 +56,9 @@ def raw_kind(raw: Raw) -> Kind:
     if is_pdf(raw.data):
         return "pdf"
     refuse_packed(raw)
-    return kind_of(decoded(raw.data, raw.shown, raw.charset), raw)
+    text = decoded(raw.data, raw.shown, raw.charset)
+    refuse_bundle(text, raw)
+    return kind_of(text, raw)
 
 
 def article_of(raw: Raw, *, title: str | None = None, date: str | None = None) -> Article:

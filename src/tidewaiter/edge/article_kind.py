@@ -20,6 +20,7 @@ _PACKED = (
     (b"\xff\xd8\xff", "JPEG picture"),
     (b"GIF8", "GIF picture"),
 )
+_READ = "what can be read is HTML, Markdown, text, PDF or a feed"
 _BEFORE = r"(?:\s|<\?[^>]{0,400}>|<!--(?:(?!-->).){0,4000}-->)*"
 """What may stand before a document's first element; each part has one end only, so that no search goes back."""
 _FEED = re.compile(
@@ -28,6 +29,7 @@ _FEED = re.compile(
 _HTML = re.compile(
     _BEFORE + r"<(?:!doctype\s+html|html|head|body|title|meta|article|main|div|h1|p|table)[\s>]", re.I | re.S
 )
+_BUNDLE = re.compile(r"\s*\{(?:\s*\"(?:id|spec_version)\"\s*:\s*\"[^\"]{0,200}\"\s*,)*\s*\"type\"\s*:\s*\"bundle\"")
 _ANY_TAG = re.compile(r"<(?:html|body|article|p|div|h[1-6]|table|ul|pre)(?:\s[^<>]{0,400})?>", re.I)
 _MARKDOWN = re.compile(
     r"^(?:#{1,6} \S|```|~~~|\|[^\n]*\|[ \t]*\n\|[ :|-]+\||[*+-] \[[ x]\] |> \S|!?\[[^\]\n]{1,200}\]\([^)\s]{1,500}\))"
@@ -52,9 +54,15 @@ def refuse_packed(raw: Raw) -> None:
     """Raise `ArticleError` for bytes that are certainly something else."""
     for magic, name in _PACKED:
         if raw.data.startswith(magic):
-            raise ArticleError(
-                f"{raw.shown}: is a {name} file; what can be read is HTML, Markdown, text, PDF or a feed"
-            )
+            raise ArticleError(f"{raw.shown}: is {'an' if name[0] in 'E7x' else 'a'} {name} file; {_READ}")
+
+
+def refuse_bundle(text: str, raw: Raw) -> None:
+    """Raise `ArticleError` for a bundle of STIX: data, in which no sentence says what a value is."""
+    if _BUNDLE.match(text):
+        raise ArticleError(
+            f"{raw.shown}: is a STIX bundle, no article; one of ATT&CK is read by: tidewaiter attack import"
+        )
 
 
 def kind_of(text: str, raw: Raw) -> Kind:

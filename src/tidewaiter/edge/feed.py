@@ -73,6 +73,8 @@ def claims_to_be_feed(raw: Raw) -> bool:
 def no_feed(raw: Raw) -> ArticleError:
     """What to say of a page that was named as a feed."""
     page = raw.data[:200_000].decode("utf-8", "replace")
+    if "<!ENTITY" in page:
+        return ArticleError(f"{raw.shown}: declares entities of its own, which no feed needs; it was not read")
     linked = (link for link in _ALTERNATE.findall(page) if "rss+xml" in link or "atom+xml" in link)
     address = next(
         (found[1] for found in (re.search(r"href=[\"']?([^\"'\s>]{1,500})", link) for link in linked) if found), None

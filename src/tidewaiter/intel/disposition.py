@@ -14,7 +14,7 @@ from tidewaiter.intel.carried import is_content, is_inbox
 from tidewaiter.intel.files import EXECUTABLE, suffix_of
 from tidewaiter.intel.knowledge import FILES, HASHES, OPENLY, Judgement, knowledge_of
 from tidewaiter.intel.mention import Mention
-from tidewaiter.intel.names import host_of, is_tenant
+from tidewaiter.intel.names import host_of, is_tenant, registrable
 from tidewaiter.intel.packages import is_asked_for
 from tidewaiter.intel.rows import above, by_row
 from tidewaiter.intel.setting import is_prose
@@ -23,7 +23,8 @@ from tidewaiter.intel.wordlist import word_set
 _LINE = 200
 _FEW_WORDS = 5
 """Words of a sentence, besides its values: with fewer it is an item of a list."""
-_OPENING = re.compile(r"([A-Za-z][^:.\n]{2,160}):\s")
+_OPENING = re.compile(r"([A-Za-z][^:.]{2,160}):\s")
+_NAMED_SITE = re.compile(r"\b([A-Za-z][\w-]{2,40})(?:['\u2019]s (?:site|website|page))? \(\Z")
 _LABEL = 60
 _NETWORK = frozenset({"domain", "url", "ipv4", "ipv6"})
 _SAMPLE = re.compile(
@@ -99,6 +100,7 @@ _PUT = re.compile(
 """A path behind such a word is where something was put."""
 
 
+_SCHEME = re.compile(r"\w{2,8}://\Z")
 _OFFERED = re.compile(r"\bchecksums?\b.{0,80}\b(?:verify|check|compare)\b|\bverify (?:the|your) download", re.I)
 """A place that gives checksums means well."""
 
@@ -159,11 +161,14 @@ def _by_words_beside(mention: Mention) -> Judgement | None:
     each = mention.candidate
     if each.type in FILES and mention.facts.threat and _SAMPLE_BEFORE.search(mention.before):
         return Judgement("malicious", 70, "the article calls it a sample")
+    site = _NAMED_SITE.search(mention.before) if each.type == "domain" and not mention.defanged else None
+    if site is not None and (registrable(each.value) or "").startswith(f"{site[1].lower()}."):
+        return Judgement("context", 61, f"the site of {site[1]!r}, which the article names")
     found = wording.beside(mention.before, mention.after)
     if found is None:
         return None
     stance, words = found
-    words = " ".join(words.split()).strip(" ,:;-\"'`([")
+    words = " ".join(_SCHEME.sub("", words).split()).strip(" ,:;-\"'`([")
     if stance == "victim":
         return (
             None

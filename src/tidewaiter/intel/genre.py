@@ -25,6 +25,11 @@ _HOSTILE = re.compile(
     r"|(?:credentials?|tokens?|keys?|secrets?|passwords?|data) leaks?"
     r"|backdoor account|C2s|beacons?)\b"
 )
+_ANNOUNCING = re.compile(
+    r"(?i)\b(?:this|our|the following|below) (?:post|article|report|blog|advisory|brief\w*|write-?up|page|section"
+    r"|case study|analysis|notice)\b|\bwe (?:will|describe|look at|were called|explain|present|want to)\b"
+    r"|\b(?:authoring|issuing) agencies\b|^note:"
+)
 _DEFANGED = re.compile(r"(?i)\bhxxps?\b|\w\[(?:\.|dot|at|@)\]\w|\w\((?:dot|at)\)\w")
 _VULNERABILITY = re.compile(r"(?i)\b(?:CVE-\d{4}-\d{4,7}|vulnerabilit(?:y|ies)|security (?:flaw|bug|hole|advisory))\b")
 _SPECIFIES = re.compile(r"\b(?:MUST|SHALL|SHOULD|REQUIRED|OPTIONAL|MAY)\b")
@@ -63,6 +68,11 @@ class Genre(msgspec.Struct, frozen=True):
     def tells_of_attack(self) -> bool:
         """Whether the article tells of an attack or of hostile software."""
         return self.kind == "attack"
+
+
+def telling(hostile: Sequence[Told]) -> Told | None:
+    """Of hostile sentences the first that tells what was done; one that only announces the article comes last."""
+    return next((one for one in hostile if not _ANNOUNCING.search(one.text)), hostile[0] if hostile else None)
 
 
 def is_hostile(text: str) -> bool:

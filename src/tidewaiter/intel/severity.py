@@ -12,7 +12,7 @@ import msgspec
 from tidewaiter.intel.article import Article
 from tidewaiter.intel.briefing import Indicator, Severity, Technique
 from tidewaiter.intel.claims import is_advice_section, is_denied
-from tidewaiter.intel.genre import Genre, genre_with
+from tidewaiter.intel.genre import Genre, genre_with, telling
 from tidewaiter.intel.sentences import Told, quoted, sentences_of
 
 _QUOTE = 200
@@ -88,9 +88,9 @@ def _reasons(
     ]
     hostile = [one for one in genre.hostile if not is_denied(one.text)] or list(genre.hostile)
     if genre.tells_of_attack:
-        opening = hostile or [one for one in told if one.text.strip()]
-        if opening:
-            yield _Reason(1, f"The article tells of an attack: {_quote(opening[0].text)}")
+        opening = telling(hostile) or next((one for one in told if one.text.strip()), None)
+        if opening is not None:
+            yield _Reason(1, f"The article tells of an attack: {_quote(opening.text)}")
     wild = _first(claims, _IN_THE_WILD)
     if wild is not None:
         yield _Reason(3, f"It is exploited in the wild: {_quote(wild.text)}")

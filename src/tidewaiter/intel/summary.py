@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from tidewaiter.intel.article import Article
 from tidewaiter.intel.briefing import HUNTED, Indicator, Technique
 from tidewaiter.intel.claims import is_denied
-from tidewaiter.intel.genre import Genre, genre_with
+from tidewaiter.intel.genre import Genre, genre_with, telling
 from tidewaiter.intel.sentences import Told, quoted, sentences_of
 from tidewaiter.intel.severity import NO_ATTACK
 from tidewaiter.intel.why import counted, listed, shown
@@ -22,7 +22,10 @@ _ACTOR = re.compile(
     r"|CL-[A-Z]{3}-\d{3,5})\b"
     rf"|\b(?:group|gang|actor|crew|adversary|operators?|cluster)(?:,? (?:that is |which is )?(?:known|tracked|named"
     rf"|called|dubbed)(?: as| by \w+ as)?| named) [\"“']?(?P<called>{_PROPER})"
-    rf"|\b(?:group|gang|actor|crew|cluster),? (?:that|which|whom) we (?:track|call|name) (?:as )?(?P<ours>{_PROPER})"
+    rf"|\b(?:group|gang|actor|crew|cluster),? (?:(?:that|which|whom) )?we (?:track|call|name|dub) (?:as )?"
+    rf"(?P<ours>{_PROPER})"
+    r"|\b(?P<caps>[A-Z][A-Z0-9]{4,20})(?=,? (?:(?:which|whom|that|who) we (?:call|track|follow|name)"
+    r"|is a (?:financially|state)))"
     rf"|\b(?:ransomware|extortion|espionage|hacking|threat) (?:group|gang|actor|crew) (?P<after>{_PROPER})"
     rf"|\b(?P<is>{_PROPER})(?=,? (?:is )?an? (?:[\w-]{{1,30}} ){{0,3}}?(?:group|gang|crew|threat actor|APT)\b)"
     rf"|\b(?P<own>{_PROPER})(?= (?:group|gang|crew|APT|threat actor|actor)s?\b)"
@@ -33,6 +36,9 @@ _PROGRAM = re.compile(
     rf"|dubbed)(?: as)?) [\"“']?(?P<called>{_PROPER})"
     r"|\b(?P<own>[A-Z][\w.-]{2,30})(?= (?:malware|ransomware|backdoor|trojan|botnet|stealer|infostealer|loader"
     r"|dropper|rootkit|worm|wiper|implant|miner|RAT|spyware)\b)"
+    r"|\b(?:malware|ransomware|backdoor|trojan|botnet|stealer|loader|dropper|rootkit|worm|wiper|implant|miner"
+    r"|toolkit),? "
+    r"(?P<caps>[A-Z][A-Z0-9]{4,20})\b"
     r"|\b(?P<known>XMRig|Cobalt Strike|Mimikatz|Sliver|Mirai|Kinsing"
     r"|TeamTNT|Metasploit|Havoc|AnyDesk|rclone)\b"
 )
@@ -102,13 +108,14 @@ def _profile(
     kinds = [kind for kind, pattern in _KIND_PATTERNS.items() if _tells(pattern, genre.hostile)][:_MOST]
     if kinds:
         yield f"What: it tells of {listed(kinds)}."
-    if genre.hostile:
-        yield f"In its own words: “{quoted(genre.hostile[0].text, _QUOTE)}”"
+    first = telling(genre.hostile)
+    if first is not None:
+        yield f"In its own words: “{quoted(first.text, _QUOTE)}”"
     else:
         yield from _opening(told)
-    targets = _distinct(match.group().lower() for one in genre.hostile for match in _TARGETS.finditer(one.text))
+    targets = _distinct(match.group() for one in genre.hostile for match in _TARGETS.finditer(one.text))
     if targets:
-        yield f"Whom: its sentences on the attack speak of {listed(targets)}."
+        yield f"Against: {listed(targets)}, by what it says of the attack."
     holes = _distinct(match.group().upper() for one in prose for match in _CVE.finditer(one.text))
     if holes:
         yield f"Through: {listed(holes)}."

@@ -89,7 +89,11 @@ _SECURITY = (
     " threatpost.com theregister.com helpnetsecurity.com infosecurity-magazine.com cyble.com uptycs.com "
     "deepinstinct.com morphisec.com"
     " yoroi.company cluster25.io sekoia.io harfanglab.io nccgroup.com pwc.com deloitte.com accenture.com "
-    "cybleinc.com threatbook.cn"
+    "cybleinc.com threatbook.cn shadowserver.org lumen.com sansec.io stepsecurity.io endorlabs.com semgrep.dev osv.dev "
+    "openssf.org sigstore.dev anchore.com chainguard.dev trivy.dev cilium.io vulncheck.com horizon3.ai watchtowr.com "
+    "trailofbits.com bishopfox.com wordfence.com sucuri.net patchstack.com netskope.com fortiguard.com hackerone.com "
+    "bugcrowd.com zimperium.com lookout.com threatfabric.com cleafy.com intel471.com flashpoint.io arcticwolf.com "
+    "esentire.com expel.com pypistats.org libraries.io"
 )
 _RESOLVERS = word_set(
     "8.8.8.8 8.8.4.4 1.1.1.1 1.0.0.1 9.9.9.9 149.112.112.112 208.67.222.222 208.67.220.220 114.114.114.114 223.5.5.5"
