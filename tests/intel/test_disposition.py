@@ -311,3 +311,34 @@ def test_what_is_written_openly_follows_its_host() -> None:
         "It speaks to gate[.]oldmoor[.]top all day.\n\nThe page http://gate.oldmoor.top/login is in Danish today.\n"
     )
     assert found["http://gate.oldmoor.top/login"] == "malicious"
+
+
+def test_each_part_of_a_sentence_speaks_of_its_own_value() -> None:
+    found = judged(
+        f"The poisoned build is sha256:{ONE}; the untouched one, which runs again since, is sha256:{TWO}.\n\n"
+        f"Their backdoored client has the SHA-256 {THREE}, whereas that of the genuine client is {'2b' * 31}d5.\n"
+    )
+    assert [found.get(f"sha256:{value}", found.get(value)) for value in (ONE, TWO, THREE, "2b" * 31 + "d5")] == [
+        "malicious",
+        "benign",
+        "malicious",
+        "benign",
+    ]
+
+
+def test_to_see_something_is_not_to_cite_it() -> None:
+    found = judged("Visitors of evil-corner.top now see a notice.\n\nSee https://larkhold.com/post for more.\n")
+    assert found["evil-corner.top"] == "unknown"
+    assert found["https://larkhold.com/post"] == "context"
+
+
+def test_a_configuration_with_an_onion_service_is_that_of_hostile_software() -> None:
+    """Without one hostile word in its prose."""
+    onion = "a" * 56
+    text = (
+        "# A look at the third build of GRAVELPIT\n\nIt is written in Rust. Once files are encrypted it stops.\n\n"
+        f'## Configuration\n\n```\n{{"c2": ["https://pit-gate.live/k"], "chat": "http://{onion}.onion/c"}}\n```\n'
+    )
+    found = judged(text, "")
+    assert found[f"{onion}.onion"] == "malicious"
+    assert found["pit-gate.live"] in ("malicious", "suspicious", "unknown")

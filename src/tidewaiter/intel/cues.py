@@ -7,6 +7,8 @@ Where a release numbers a technique otherwise, the first id that lives is taken.
 import re
 from collections.abc import Iterable
 
+from tidewaiter.intel.cues_further import FURTHER
+
 # fmt: off
 _TABLE: tuple[tuple[str, str], ...] = (
     # getting in
@@ -99,7 +101,7 @@ _TABLE: tuple[tuple[str, str], ...] = (
      r"|daemonsets?\b .{0,50}(?:creat|deploy|install|start|run)\w*|restart[- ]policy|restart=always"),
     ("T1543.003", r"(?:creat|install|regist)\w* .{0,40}(?:windows )?service\b(?! account)|as a windows service"),
     ("T1505.003", r"\bweb ?shells?\b"),
-    ("T1098.004", r"\bauthorized_keys\b|(?:own|add\w*|plant\w*|append\w*|attacker'?s|wr(?:ote"
+    ("T1098.004", r"\bauthorized_keys2?\b|(?:own|add\w*|plant\w*|append\w*|attacker'?s|wr(?:ote"
      r"|ites?)) .{0,20}(?:public |ssh )key\b"),
     ("T1098.006", r"cluster-?role-?bindings?|role-?bindings?\b|\bcluster-admin\b"),
     ("T1098.003", r"attach\w* .{0,60}(?:polic(?:y|ies)|role|administratoraccess)|administratoraccess"
@@ -322,58 +324,6 @@ _TABLE: tuple[tuple[str, str], ...] = (
     ("T1491.002", r"defac(?:e|ed|ement|ing)\b"),
     ("T1657", r"extort\w*|(?:stole|steal|drain|swap)\w* .{0,40}(?:cryptocurrency|wallets?|funds|money)"),
     ("T1565.002", r"(?:swap|replac)\w* .{0,60}(?:address(?:es)?|wallets?)\b"),
-    # the same, as others write it
-    ("T1195.002", r"\bpost-?install (?:scripts?|hooks?)\b|packages? .{0,60}(?:uploaded|published|pushed) (?:to"
-     r"|on) (?:the )?"
-     r"(?:npm|pypi|nuget|rubygems)|(?:cop(?:y|ied|ies)|add(?:s|ed)?|inject\w*) .{0,60}(?:into|to) .{0,40}(?:npm"
-     r"|pypi) packages"),
-    ("T1190", r"crafted (?:\w+ )?(?:requests?|packets?)|(?:unauthenticated|exposed|vulnerable|misconfigured"
-     r"|unpatched) (?:\w+ )?(?:redis|jupyter|hadoop|kubelets?|etcd|postgres\w*|confluence|selenium|mongodb"
-     r"|elasticsearch|weblogic|struts|servers?|instances?)\b"),
-    ("T1566.003", r"\brecruiters?\b|fake (?:job|interview|coding)|(?:via|through|on|over) (?:linkedin|whatsapp)"),
-    ("T1609", r"kubelet\b.{0,60}(?:/run|/exec|10250)"),
-    ("T1543.005", r"\bas (?:an? )?(?:\w+ )?daemonsets?\b"),
-    ("T1610", r"\bas (?:an? )?(?:\w+ )?daemonsets?\b|privileged (?:container|pod)s?\b"),
-    ("T1685 T1562.001", r"(?:remov|uninstall|disabl|kill|stop)\w* .{0,40}(?:monitoring|cloud|security|edr"
-     r"|protection) (?:agents?|tools?|software|sensors?)|agents? of (?:alibaba|tencent|falco|aliyun|aqua|defender)"),
-    ("T1685.006 T1070.002", r"\blog (?:lines|entries|files) .{0,30}(?:removed|deleted|cut|wiped)"),
-    ("T1560.001", r"(?:pack|archiv|compress|zipp?)(?:s|es|ed|ing)? .{0,60}(?:with|using|by"
-     r"|into) (?:an? )?(?:copy of )?(?:tar|zip|gzip|rar|winrar|7z)\b"),
-    ("T1552.001", r"trufflehog|gitleaks|(?:reads?|read from|in) (?:the|its) config\w*.{0,40}passwords?"
-     r"|passwords? (?:of|from|in) .{0,40}config\w*|\.kube/config|kubeconfig"),
-    ("T1657", r"threaten\w* to (?:publish|leak|release|sell)|demand\w* .{0,30}(?:ransom|bitcoin|payment)"
-     r"|funds .{0,20}(?:moved|stolen|transferred)"),
-    ("T1036.003", r"renamed (?:copy|version|binary)"),
-    ("T1505.003", r"\b(?:aspx?|php|jspx?) shells?\b"),
-    ("T1114.003", r"(?:filter|rule)s? .{0,30}forward\w*|forwards? (?:new |all |incoming )?(?:mail|messages|e-?mails)"),
-    ("T1114.002", r"(?:reads?|download\w*|collect\w*|copied|export\w*|stole) .{0,50}(?:\bmessages\b"
-     r"|mailbox(?:es)?|\be-?mails\b|\binbox)"),
-    ("T1056.003", r"(?:sign|log) in again|fake (?:login|sign-?in) (?:page|form|portal)"),
-    ("T1039", r"(?:documents?|files?|data) (?:from|on) .{0,20}(?:file|network) shares?"),
-    ("T1583.001", r"domains? (?:was|were|had been) (?:all )?registered|register(?:ed|ing) (?:the |a |several "
-     r"|new |look-?alike ){0,3}domains?"),
-    ("T1555.003", r"\blogin data\b|(?:chrome|firefox|edge|browsers?)'?s? .{0,30}(?:passwords?|credentials)"),
-    ("T1033", r"(?:send|harvest|tak|upload)\w* .{0,80}\buser ?names?"),
-    ("T1567.001", r"public repositor\w+ .{0,80}(?:commit|push|upload)\w*|(?:commit|push"
-     r"|upload)\w* .{0,60}public repositor\w*"),
-    ("T1528", r"\btokens? (?:had been|have been|was|were) (?:stolen|taken|leaked)|(?:stole|steals?|stealing"
-     r"|stolen) .{0,30}\btokens?\b"),
-    ("T1550.001", r"(?:us(?:es|ed|ing)|with|replay\w*) .{0,20}(?:oauth|refresh|bearer|stolen|access) (?:\w+ )?tokens?"),
-    ("T1213.003", r"\bclon(?:ed|es|ing) .{0,60}(?:repositor\w+|in \w+)|source code repositor\w+"),
-    ("T1078", r"(?:sign|log)g?(?:ed|ing|s)? (?:in|on)(?:to)? (?:\w{1,30} ){0,3}(?:with|as|using) .{0,60}(?:account"
-     r"|credentials|password)"),
-    ("T1105", r"\b(?:retriev|fetch|download)(?:s|es|ed) (?:[\w./-]{1,60} ){1,6}(?:from|into|to)\b"),
-    ("T1008", r"should (?:that|this|it) (?:\w+ )?(?:not|fail)"),
-    ("T1190", r"(?:entered|got in|broke in|breached) .{0,40}\b(?:with|by|through|via) (?:\w+ )?(?:cve-"
-     r"|an unpatched|a flaw|a bug)"),
-    ("T1686 T1562.004", r"\bnftables\b|clos\w* (?:tcp )?ports? \d"),
-    ("T1136.001", r"created an? (?:new )?administrator\b"),
-    ("T1505.003", r"(?:php|asp|aspx|jsp) backdoors?\b"),
-    ("T1614.001", r"keyboard .{0,30}(?:layout|russian|is)|(?:system|user'?s?) (?:language|locale)|russian keyboard"),
-    ("T1497.001", r"number of (?:processors|cores|cpus)"),
-    ("T1204.002", r"(?:recipient|victim|user|target|employee|he|she)s? (?:double-?)?clicks? (?:on )?(?:it"
-     r"|the (?:file|shortcut|attachment|document))"),
-    ("T1056.003", r"replac\w* the .{0,20}(?:payment|login) (?:form|page)|overlay"),
     # before
     ("T1595.001", r"scan\w* .{0,30}(?:ip (?:ranges?|blocks?)|address ranges?|whole internet)"),
 )
@@ -389,7 +339,7 @@ RIVALS = {
 """(ids of a technique, the newest first; what gives it away, in lower case)."""
 
 CUES: tuple[tuple[tuple[str, ...], re.Pattern[str]], ...] = tuple(
-    (tuple(ids.split()), re.compile(pattern)) for ids, pattern in _TABLE
+    (tuple(ids.split()), re.compile(pattern)) for ids, pattern in (*_TABLE, *FURTHER)
 )
 
 

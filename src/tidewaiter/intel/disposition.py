@@ -264,7 +264,13 @@ def _by_service(mention: Mention) -> Judgement | None:
 def _by_sentence(mention: Mention) -> Judgement | None:
     each, facts = mention.candidate, mention.facts
     value = mention.passage.text[each.start : each.end]
-    found = wording.of_sentence(mention.sentence.replace(value, " … ") if value else mention.sentence, facts.threat)
+    clause = wording.clause_of(mention.sentence, value) if value else mention.sentence
+    harmless = wording.is_harmless(clause) if clause != mention.sentence else None
+    if harmless is not None and each.type in (*HASHES, "image_digest", "image"):
+        return Judgement("benign", 64, f"its part of the sentence says {harmless!r}")
+    found = None
+    for part in (clause, mention.sentence):  # `; its SHA-256 is` says nothing of its own
+        found = found or wording.of_sentence(part.replace(value, " … ") if value else part, facts.threat)
     if each.type in HASHES and _CHECKSUM.search(mention.sentence) and not wording.HOSTILE.search(mention.sentence):
         return Judgement("benign", 63, "a checksum to verify a download with")
     if each.type in ("domain", "url") and not mention.defanged and _OFFERED.search(mention.sentence):

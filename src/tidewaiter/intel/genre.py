@@ -23,7 +23,7 @@ _HOSTILE = re.compile(
     r"|typosquat\w*|miners?|lures?|scam\w*|hacked|honeypots?|brute-forc\w+|trojani[sz]ed|unauthori[sz]ed|perpetrators?"
     r"|(?:the|this|an) actors?|reverse shells?|cyber-?attacks?|attack waves?|leaked|culprits?|doctored|manipulated"
     r"|(?:credentials?|tokens?|keys?|secrets?|passwords?|data) leaks?"
-    r"|backdoor account|C2s|beacons?)\b"
+    r"|backdoor account|C2s|beacons?|virustotal|(?:the|this|our|malware) samples?|sinkhol\w*|poisoned)\b"
 )
 _ANNOUNCING = re.compile(
     r"(?i)\b(?:this|our|the following|below) (?:post|article|report|blog|advisory|brief\w*|write-?up|page|section"

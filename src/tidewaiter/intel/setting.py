@@ -32,6 +32,8 @@ _LESSON_HEADING = re.compile(
     r"what(?: is|['\u2019]s)|walk-?through|workshop|example)\b",
     re.IGNORECASE,
 )
+_ONION = re.compile(r"(?i)(?<![a-z2-7])[a-z2-7]{56}\.onion\b|[\"']c2[\"']\s?:")
+"""What stands in reports on hostile software and hardly anywhere else."""
 _MAX_LABEL = 300
 _MAX_EVIDENCE = 400
 _THREAT_WORDS = 2
@@ -108,6 +110,9 @@ def facts_of(article: Article, found: list[Passage]) -> Facts:
     stems: set[str] = set()
     hits = concrete = words = listed = edits = 0
     for passage in found:
+        if _ONION.search(passage.text):
+            stems.add("onion")
+            hits, concrete = hits + 1, concrete + 1
         if passage.block.kind != "code":
             words += sum(1 for _ in _WORD.finditer(passage.text))
             told = [match[0].lower() for match in wording.ATTACK.finditer(passage.text)]

@@ -30,6 +30,7 @@ HOSTILE = re.compile(rf"\b(?:{_HOSTILE})\b", _I)
 ATTACK = re.compile(
     rf"\b(?:{_HOSTILE}|attack(?:s|ed|ing)?|steal(?:s|ing)?|stolen?|thie(?:f|ves)|victims?|hack(?:ed|ers?)|"
     rf"breach\w*|imitat\w*|campaigns?|compromised|fraud\w*|intrusions?|persistence|unauthori[sz]ed|perpetrators?|"
+    rf"virustotal|(?:the|this|our|one|malware) samples?|sinkhol\w*|(?:files|data) (?:are|is|were) encrypted|"
     rf"leaked|(?:credentials?|tokens?|keys?|secrets?|passwords?|data) leaks?|sabotage\w*|culprits?)\b",
     _I,
 )
@@ -156,7 +157,8 @@ _CITED = re.compile(
     r"\b(?:according to|more (?:about|on)|further (?:details?|information)|listed (?:at|on)"
     r"|(?:we )?thank(?:s to)?|courtesy of|"
     r"(?:prepared|together|in (?:co-?operation|collaboration)) with|was (?:prepared|written) with|reported by"
-    r"|published (?:by|on|at)|blog post|write-?up|(?:see|read) (?:also|more)?|learn "
+    r"|published (?:[\w-]{1,20} ){0,5}?(?:by|on|at)|blog post|write-?up|(?:see|read) (?:also|more|our|the)\b|(?:see"
+    r"|read):? (?=https?:|\u2026)|learn "
     r"more|more information|described (?:in|by)|references?|documentation|advisor(?:y|ies) (?:at|from)|"
     r"available (?:at|from|on|here)|analysis by|research(?:ers)? (?:at|from|by)|disclosed by|source(?=:)|via "
     r"virustotal|submitted to|patch(?:es)? (?:is|are) available|fixed version)\b",
@@ -209,6 +211,14 @@ _LISTED_THINGS = re.compile(
 _NOT_THEIRS = re.compile(
     r"\b(?:our|your|updates?|vendors?|official|legitimate|affected|victims?|mirrors?|downloads?|support|contacts?|dns|"
     r"public|known|benign|tested|supported|you|must|should)\b",
+    _I,
+)
+_PARTS = re.compile(r";\s|\s[\u2013\u2014]\s|,?\s(?:whereas|while|but|in contrast)\s", _I)
+_FEWEST_LETTERS = 12
+"""Of a part of a sentence besides its value: with fewer it says nothing of its own."""
+_HARMLESS = re.compile(
+    r"\b(?:genuine|legitimate|untouched|unmodified|unaltered|original|official|clean|harmless|benign"
+    r"|good) (?:one|\w+)\b",
     _I,
 )
 _KIND = re.compile(r"[a-z]{3}|\bips?\b", _I)
@@ -353,6 +363,24 @@ def is_reached(before: str) -> bool:
 def is_hedged(text: str) -> bool:
     """Whether a sentence says that it is not sure."""
     return _HEDGED.search(text) is not None
+
+
+def clause_of(sentence: str, value: str) -> str:
+    """The part of a sentence that speaks of a value, where it has parts that say different things."""
+    place = sentence.find(value)
+    if place < 0:
+        return sentence
+    cuts = [(found.start(), found.end()) for found in _PARTS.finditer(sentence)]
+    begin = max((end for _, end in cuts if end <= place), default=0)
+    finish = min((start for start, _ in cuts if start >= place + len(value)), default=len(sentence))
+    part = sentence[begin:finish]
+    return part if len(part) - len(value) >= _FEWEST_LETTERS else sentence
+
+
+def is_harmless(clause: str) -> str | None:
+    """The word by which a clause calls what it speaks of harmless, in an article about what is not."""
+    found = None if HOSTILE.search(clause) else _HARMLESS.search(clause)
+    return found[0] if found else None
 
 
 def is_cited(text: str) -> bool:
