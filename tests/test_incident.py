@@ -169,7 +169,7 @@ def test_one_that_is_withdrawn_leaves_it() -> None:
     ticks = [ticked(machine), ticked(machine)]
     [gone] = [incident for given in ticks for incident in given]
     assert (gone.id, gone.revision, gone.final, gone.verdict, gone.members) == (first.id, 1, True, "withdrawn", ())
-    assert gone.title == "No incident any more: none of its alerts is left"
+    assert gone.title == "No longer an incident: none of its alerts still stands"
     assert told(machine) == []
 
 

@@ -233,7 +233,7 @@ def test_trusted_tag_that_moved_is_noticed() -> None:
     for order in list(permutations(events))[::997]:
         alert = hunted(order, CORPORATE).only
         assert alert.verdict == "suspicious"
-        assert f"moved tag: {OURS} stood for {C} before" in alert.reasons
+        assert f"moved tag: {OURS} pointed to {C} before" in alert.reasons
 
 
 def test_create_time_is_the_first_create_else_the_first_start_else_the_first_sight() -> None:

@@ -27,8 +27,8 @@ def missing(*events: Event) -> list[str]:
 def test_an_alert_says_what_was_not_watched() -> None:
     """From before the container until after it: not watched; only for a while: not all the time."""
     assert missing(blinded(-3600)) == [f"egress: not watched: {WHY}"]
-    assert missing(blinded(20)) == [f"egress: not watched all the time: {WHY}"]
-    assert missing(blinded(-3600), blinded(5, why=None)) == [f"egress: not watched all the time: {WHY}"]
+    assert missing(blinded(20)) == [f"egress: not watched continuously: {WHY}"]
+    assert missing(blinded(-3600), blinded(5, why=None)) == [f"egress: not watched continuously: {WHY}"]
     assert missing(blinded(-3600), blinded(-3600, "execs", "no sensor")) == [
         f"egress: not watched: {WHY}",
         "exec: not watched: no sensor",
@@ -92,9 +92,9 @@ def test_watching_revises_what_an_alert_says() -> None:
     tick = Tick(time_ns=at(31), cluster="", node=None, where=where("clock"))
     revised = [output for output in machine.tick(tick)]
     assert [line for alert in revised for line in getattr(alert, "missing", ()) if "watched" in line] == [
-        f"egress: not watched all the time: {WHY}"
+        f"egress: not watched continuously: {WHY}"
     ]
-    assert f"egress: not watched all the time: {WHY}" in finished(machine).only.missing
+    assert f"egress: not watched continuously: {WHY}" in finished(machine).only.missing
 
 
 def test_a_snapshot_keeps_what_was_not_watched() -> None:

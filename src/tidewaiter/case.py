@@ -287,7 +287,7 @@ def _evidence(
     for pod in pods:
         who = f" by {pod.user.name}" if pod.user is not None and pod.user.name else ""
         if pod.time_ns:
-            shown.append(_item("pod", pod, f"pod {pod.namespace}/{pod.name} asked for{who}"))
+            shown.append(_item("pod", pod, f"pod {pod.namespace}/{pod.name} requested{who}"))
     for sighting in chain.sightings:
         said = {"create": "container created", "start": "container started", "stop": "container stopped"}
         text = said.get(sighting.stage, f"container {sighting.stage}")

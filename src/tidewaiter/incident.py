@@ -138,11 +138,11 @@ def dissolved(shown: Incident, left: Iterable[str]) -> Incident:
     """The last record of an incident that has not members enough any more; `left` are the alerts it still has."""
     ids = set(left)
     members = tuple(member for member in shown.members if member.alert in ids)
-    told = "one of its alerts is left" if ids else "none of its alerts is left"
+    told = "only one of its alerts still stands" if ids else "none of its alerts still stands"
     return msgspec.structs.replace(
         shown,
         verdict="withdrawn",
-        title=f"No incident any more: {told}",
+        title=f"No longer an incident: {told}",
         members=members,
         members_omitted=0,
         final=True,

@@ -85,7 +85,7 @@ def provenance(
     asked_for = reference.repository if reference is not None else None
     is_trusted_name = asked_for is not None and policy.trust_of(policy.upstream(asked_for), ()).state == "trusted"
     if excluded and not origins and is_trusted_name:
-        voided = "the pull of that name brought other content than runs here"
+        voided = "the pull of this name brought content that is not what runs here"
     beside = graph.digests_of(config, scopes) if config is not None else set()
     vouching = repositories
     if not vouching and voided is None and reference is not None and reference.repository is not None:
@@ -182,11 +182,11 @@ def _configs(
     named = {config for config in named if not stacks or graph.chains.get(config, min(stacks)) in stacks}
     conflicts: list[str] = []
     if len(proven) > 1:
-        conflicts.append("verified relations name several images: " + ", ".join(sorted(proven)))
+        conflicts.append("verified relations lead to several images: " + ", ".join(sorted(proven)))
     for config in sorted(proven):
         known = graph.chains.get(config)
         if known is not None and stacks and known not in stacks:
-            conflicts.append(f"the container stands on layers {min(stacks)}, its image on {known}")
+            conflicts.append(f"the container runs on layers {min(stacks)}, its image has layers {known}")
     return proven, named, claimed, tuple(conflicts)
 
 

@@ -51,7 +51,7 @@ _EARLY_TICKS = 3
 _TOLD_KEPT = 50_000
 _UNKNOWN_IMAGE = ImageIdentity()
 _MOVED = "the container is known under another id now"
-_LET_GO = "what came later: the container was given up to keep to the bound on containers"
+_LET_GO = "what came later: the engine dropped this container at its limit on containers"
 
 
 class Given(msgspec.Struct):

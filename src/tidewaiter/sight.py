@@ -52,7 +52,7 @@ def unwatched(moments_of: Mapping[str, Moments], runtime: str | None, since_ns: 
         reasons = dict.fromkeys(why for why in (*before, *during) if why)
         if reasons:
             is_all = len(reasons) == len({*before, *during}) and bool(before)
-            extent = "not watched" if is_all else "not watched all the time"
+            extent = "not watched" if is_all else "not watched continuously"
             yield f"{_STAGES.get(sight, sight)}: {extent}: {'; '.join(reasons)}"
 
 

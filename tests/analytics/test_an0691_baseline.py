@@ -98,7 +98,7 @@ def test_new_content_with_one_new_external_destination_alerts(baseline: Baseline
     assert alert.baseline is not None
     assert (alert.baseline.content, alert.baseline.predecessor) == ("new", digest("old"))
     assert (alert.baseline.workload, alert.baseline.container) == ("shop/Deployment/web", "c")
-    assert any(reason.startswith("inherited: 4 behaviours expected as known from other") for reason in alert.reasons)
+    assert any(reason.startswith("inherited: 4 behaviours expected, known from other") for reason in alert.reasons)
     assert verdict(judged("new", *USUALLY, OUT, beside=None, policy=policy)) == "quiet"
 
 
@@ -119,7 +119,7 @@ def test_normal_release_is_quiet() -> None:
     baseline = beside(learned("old", *USUALLY, named))
     run = judged("new", release, moved, STORE, API, CURL, beside=baseline)
     assert verdict(run) == "quiet"
-    assert any(reason.startswith("baseline: that of shop/Deployment/web does not") for reason in run.about("a").reasons)
+    assert any(reason.startswith("baseline: shop/Deployment/web does not") for reason in run.about("a").reasons)
 
 
 def test_new_internal_destination_weighs_as_much_as_the_baseline_is_complete() -> None:
@@ -130,7 +130,7 @@ def test_new_internal_destination_weighs_as_much_as_the_baseline_is_complete() -
     mature = judged("new", *USUALLY, LATERAL, beside=MATURE).only
     assert (mature.verdict, mature.severity) == ("alert", "high")
     assert [(b.reason, b.strength) for b in mature.behaviours] == [("internal_egress", "strong")]
-    assert "raised: 1 weak behaviour to strong: the baseline is mature, and does not expect that" in mature.reasons
+    assert "raised: 1 weak behaviour to strong: not expected by a mature baseline" in mature.reasons
     assert mature.baseline is not None
     assert mature.baseline.mature
     assert mature.baseline.completeness > 0.95
@@ -157,7 +157,7 @@ def test_baseline_that_saw_no_start_does_not_know_what_is_done_then() -> None:
     assert [(b.what, b.reason, b.strength) for b in alert.behaviours] == [
         ("/app/migrate --to 7", "unseen_program", "strong")
     ]
-    assert any(reason.endswith("mature, but saw no container start") for reason in alert.reasons)
+    assert any(reason.endswith("mature, but no container start was observed") for reason in alert.reasons)
     assert judged("new", *USUALLY, OUT, beside=steady).only.verdict == "alert"
 
 
@@ -211,7 +211,7 @@ def test_backdoor_that_was_learned_with_an_alert_alerts_again() -> None:
     poisoned = beside(learned("old", *USUALLY), learned("new", OUT, state="alerted"))
     alert = judged("new", OUT, beside=poisoned).only
     assert alert.verdict == "alert"
-    assert any("counts this content as new, since it alerted when it was learned" in why for why in alert.reasons)
+    assert any("treats this content as new: it alerted while being learned" in why for why in alert.reasons)
     assert verdict(judged("new", OUT, beside=beside(learned("old", *USUALLY), learned("new", OUT)))) == "quiet"
 
 

@@ -127,7 +127,7 @@ def test_a_trusted_image_that_is_itself_listed_alerts_though_it_does_nothing(ind
     run = trusted(facts, described(2, "a", "ours"), indicators=indicators)
     assert run.only.verdict == "alert"
     assert [b.kind for b in run.only.behaviours] == ["image"]
-    assert "is listed:" in run.only.title
+    assert "matches a listed indicator:" in run.only.title
 
 
 def test_no_scope_silences_a_malicious_indicator() -> None:

@@ -299,9 +299,9 @@ def test_missing_links_are_told() -> None:
     alert = judged([CURL]).only
     assert alert.missing == (
         "pull: none seen on this node before the container was created",
-        "image content: no config digest is known",
-        "image config: what the image declares to run is not known",
-        "who: nobody is named as having created the container",
+        "image content: config digest unknown",
+        "image config: entrypoint, command and health check unknown",
+        "who: creator not named in the telemetry",
     )
 
 

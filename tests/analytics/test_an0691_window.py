@@ -96,8 +96,8 @@ def test_strong_behaviour_of_a_container_nobody_saw_begin_is_suspicious() -> Non
     """Perhaps it was infected later: `missing` says what was not seen."""
     alert = hunted([ran(9, "a", "curl", "x", image=ImageClaim(reference=EVIL))]).only
     assert (alert.verdict, alert.severity) == ("suspicious", "medium")
-    assert {"create: not observed at the runtime", "start: not observed"} <= set(alert.missing)
-    assert any("infected later" in text for text in alert.reasons)
+    assert {"create: not reported by the container runtime", "start: not observed"} <= set(alert.missing)
+    assert any("compromised later" in text for text in alert.reasons)
 
 
 @pytest.mark.parametrize("stage", [created(0, "a", EVIL), started(1, "a"), asked(0, "web", {"c": EVIL})])

@@ -121,7 +121,7 @@ def test_many_origins_are_counted() -> None:
     [
         ("trust: untrusted by rule default", 1),
         ("moved tag: x stood for y before", 7),
-        ("late: the strong behaviour came outside the window of 900 s", 4),
+        ("late: the strong behaviour is outside the window of 900 s", 4),
         ("capped by scope dev", 6),
         ("silenced by scope ci", 6),
         ("capped: ephemeral debug container added by jane", 6),
@@ -156,7 +156,7 @@ def test_page_of_the_rules_numbers_them_so() -> None:
 def test_gaps_name_what_would_fill_them() -> None:
     assert gap_of("who: nobody is named").log_source == "kubernetes:audit (DC0072 Container Creation)"
     assert gap_of("create and start: not watched: gone").means.startswith("a collector")
-    assert gap_of("pull: not watched all the time: x").log_source == "containerd:events (DC0015 Image Creation)"
+    assert gap_of("pull: not watched continuously: x").log_source == "containerd:events (DC0015 Image Creation)"
     assert gap_of("something else").log_source is None
 
 

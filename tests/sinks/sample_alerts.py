@@ -98,8 +98,8 @@ def docker_alert() -> Alert:
             f"suspicious_binary: {shell.what} (strong)",
         ),
         missing=(
-            "image config: what the image declares to run is not known",
-            "who: nobody is named as having created the container",
+            "image config: entrypoint, command and health check unknown",
+            "who: creator not named in the telemetry",
         ),
         incident=stable_id("incident"),
     )
@@ -234,7 +234,7 @@ def kubernetes_alert() -> Alert:
             *(f"{b.reason}: {b.what} (strong)" for b in shown[:4]),
             "exposed: privileged, host pid namespace",
         ),
-        missing=("image config: what the image declares to run is not known",),
+        missing=("image config: entrypoint, command and health check unknown",),
         incident=stable_id("incident"),
     )
 
@@ -274,11 +274,11 @@ def suspicious_alert() -> Alert:
             "trust: unknown by rule no-origin",
             "origin: the image was built on this node",
             f"suspicious_binary: {late.what} (strong)",
-            "late: the strong behaviour came outside the window of 900 s",
+            "late: the strong behaviour is outside the window of 900 s",
         ),
         missing=(
             "pull: none seen on this node before the container was created",
-            "image content: no config digest is known",
+            "image content: config digest unknown",
         ),
         incident=stable_id("other incident"),
     )

@@ -67,7 +67,7 @@ class TestAlert:
         assert "- suspicious_binary: curl 29 (strong)" in text
 
     def test_behaviours_that_were_not_kept_are_counted(self) -> None:
-        assert "and 1,204 more that were counted but not kept" in render(kubernetes_alert())
+        assert "and 1,204 more, counted but not kept" in render(kubernetes_alert())
 
     def test_unknown_facts_have_no_line(self) -> None:
         text = render(docker_alert())
@@ -111,7 +111,7 @@ class TestAlert:
         assert "not seen    image config; who" in render(brief)
 
     def test_suspicious_has_its_reasons(self) -> None:
-        assert "late: the strong behaviour came outside the window" in render(suspicious_alert(), width=200)
+        assert "late: the strong behaviour is outside the window" in render(suspicious_alert(), width=200)
 
     def test_withdrawn_says_so_and_names_no_severity(self) -> None:
         first = render(withdrawn_alert()).splitlines()[0]
@@ -158,13 +158,13 @@ class TestSummary:
 
     def test_nothing_read_is_not_called_complete(self) -> None:
         nothing = msgspec.structs.replace(summaries()["complete"], records=0, outcomes={}, sources={})
-        assert "EMPTY: there was not one record to read" in render(nothing)
+        assert "EMPTY: no records were read" in render(nothing)
         assert "complete" not in render(nothing)
 
     def test_what_was_not_understood_is_in_the_headline(self) -> None:
         complete = summaries()["complete"]
         told = msgspec.structs.replace(complete, outcomes={**complete.outcomes, "rejected": 7})
-        assert render(told).startswith("Summary complete, but for 7 records that could not be understood\n")
+        assert render(told).startswith("Summary complete, except for 7 unreadable records\n")
 
     def test_incomplete_is_said_loudly(self) -> None:
         text = render(summaries()["incomplete"], color=True)
@@ -184,7 +184,7 @@ class TestSummary:
 
     def test_no_source_is_said(self) -> None:
         empty = msgspec.structs.replace(summaries()["complete"], records=0, outcomes={}, sources={})
-        assert "none was recognised" in render(empty)
+        assert "none recognised" in render(empty)
         assert "0 read\n" in render(empty)
 
     def test_outcome_of_a_later_version_is_shown_by_its_name(self) -> None:
@@ -236,6 +236,6 @@ class TestIncident:
 
     def test_one_that_is_none_any_more_says_so(self) -> None:
         assert render(INCIDENTS["withdrawn"]()).startswith(
-            "INCIDENT withdrawn No incident any more: one of its alerts is left"
+            "INCIDENT withdrawn No longer an incident: only one of its alerts still stands"
         )
         assert docker_incident().id in render(INCIDENTS["withdrawn"]())

@@ -33,17 +33,17 @@ def test_alert_tells_whose_baseline_and_how_complete() -> None:
     alert = msgspec.structs.replace(alert, baseline=KNOWN, behaviours=(first, *alert.behaviours[1:]))
     text = _read(sinks()["text"].encode(alert))
     assert (
-        "baseline shop/Deployment/web\\x1b[2J counts this content as new; 94.9 % complete (at least 90 %), not mature:"
+        "baseline shop/Deployment/web\\x1b[2J treats this content as new; 94.9 % complete (at least 90 %), not mature:"
         in text
     )
     assert "1,400 container-hours, 12 starts, 24 of 24 hours, 5 of 7 weekdays" in text
-    assert "known from other content of the workload" in text
+    assert "known from other content of this workload" in text
 
 
 def test_suspicious_record_tells_it_in_short() -> None:
     """Whose, what, how complete."""
     text = _read(sinks()["text"].encode(msgspec.structs.replace(suspicious_alert(), baseline=KNOWN)))
-    assert "counts this content as new; 94.9 % complete (at least 90 %), not mature" in text
+    assert "treats this content as new; 94.9 % complete (at least 90 %), not mature" in text
     assert "container-hours" not in text
 
 

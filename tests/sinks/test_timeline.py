@@ -31,7 +31,7 @@ class TestAnchor:
     def test_is_the_create_where_no_start_was_seen(self) -> None:
         anchor = anchor_of(changed(evidence=(Evidence("create", at(1), "cri", "f:1", "container created"),)))
         assert anchor is not None
-        assert anchor.what == "the container's create"
+        assert anchor.what == "the container's creation"
 
     def test_is_the_first_record_where_neither_was_seen(self) -> None:
         anchor = anchor_of(changed(evidence=()))
@@ -97,7 +97,7 @@ class TestAlike:
 
     def test_name_protocol_and_attribution_stand_apart_from_the_address(self) -> None:
         assert self.find("2001:db8").note == "(tcp, to pool.c2.example)"
-        assert self.find("198.51.100.23:53").note == "(udp, seen for the whole pod)"
+        assert self.find("198.51.100.23:53").note == "(udp, attributed to the pod only)"
 
     def test_session_is_told_once(self) -> None:
         """It is evidence of the chain and a behaviour, read from one record."""

@@ -138,7 +138,7 @@ def _weigh(case: Case, policy: TrustPolicy, action: Action, attribution: str, se
 def _weigh_session(case: Case, policy: TrustPolicy, session: Session) -> list[Weighed]:
     command = " ".join(session.command)
     if session.user is not None and is_human(session.user.name):
-        what = f"{session.user.name} attached: {command or 'no command told'}"
+        what = f"{session.user.name} attached: {command or 'command not reported'}"
         return _weighed(case, policy, "interactive_session", "session", what, session.time_ns, "container", session)
     if not session.command:
         return []

@@ -32,7 +32,7 @@ _RAISED_ROWS = UNSEEN_ROWS | {"declared_binary"}
 _LIKELY = 0.05
 _UNASKED_ROWS = frozenset({"interactive_session", "policy_broken", "indicator"})
 _INHERITED: dict[Level, str] = {
-    "predecessor": "other content of the workload",
+    "predecessor": "other content of this workload",
     "fleet": "the same content elsewhere",
     "workload": "another container of the pod",
     "namespace": "other workloads of the namespace",
@@ -111,11 +111,11 @@ def usual_reasons(case: Case, expected: Iterable[BehaviourShown], raised: Iterab
         elif level == "image":
             reasons.append(f"expected: {count} that the trusted image declares")
         else:
-            reasons.append(f"inherited: {count} expected as known from {_INHERITED[level]}")
+            reasons.append(f"inherited: {count} expected, known from {_INHERITED[level]}")
     alike = {(shown.kind, shown.what) for shown in raised}
     if alike:
         count = "1 weak behaviour" if len(alike) == 1 else f"{len(alike)} weak behaviours"
-        reasons.append(f"raised: {count} to strong: the baseline is mature, and does not expect that")
+        reasons.append(f"raised: {count} to strong: not expected by a mature baseline")
     return reasons
 
 
@@ -123,11 +123,11 @@ def _standing(usual: Usual) -> str:
     known = usual.completeness
     mature = "mature" if known.is_mature else "not mature"
     if known.is_mature and known.starts == 0:
-        mature += ", but saw no container start"
-    before = f" (the last was {usual.predecessor})" if usual.predecessor is not None else ""
+        mature += ", but no container start was observed"
+    before = f" (last known: {usual.predecessor})" if usual.predecessor is not None else ""
     return (
-        f"baseline: that of {usual.key.path} {_content_words(usual)}{before}; "
-        f"it is {_percent(known.share)} complete (at least {_percent(known.share_at_least)}), {mature}"
+        f"baseline: {usual.key.path} {_content_words(usual)}{before}; "
+        f"{_percent(known.share)} complete (at least {_percent(known.share_at_least)}), {mature}"
     )
 
 
@@ -135,9 +135,9 @@ def _content_words(usual: Usual) -> str:
     if usual.standing == "known":
         return "knows this content"
     if usual.standing == "unknown":
-        return "cannot tell whether this content is new, since only a name is known of one side"
+        return "cannot tell whether this content is new: a digest is missing"
     if usual.has_alerted:
-        return "counts this content as new, since it alerted when it was learned and nobody approved it"
+        return "treats this content as new: it alerted while being learned and was never approved"
     return "does not know this content"
 
 

@@ -53,19 +53,19 @@ def judge(case: Case, policy: TrustPolicy) -> Judgement:
 def _judge_trusted(case: Case, policy: TrustPolicy, behaviours: list[Weighed]) -> Judgement:
     trust, moved = case.provenance.trust, case.provenance.moved_from
     if case.usual is not None and case.usual.standing == "known":
-        known = f"baseline: that of {case.usual.key.path} knows this content"
+        known = f"baseline: {case.usual.key.path} knows this content"
         return Judgement(verdict="quiet", reasons=(f"trust: trusted by rule {trust.rule}", known))
     strong = [b for b in behaviours if b.shown.strength == "strong" and b.place == "inside" and not b.is_expected]
     is_doubtful = case.usual is not None and case.usual.knows_workload and case.usual.standing == "unknown"
     if not strong or (moved is None and not is_doubtful):
         return Judgement(verdict="quiet", reasons=(f"trust: trusted by rule {trust.rule}",))
     if moved is not None:
-        why = f"moved tag: {case.provenance.image.reference} stood for {moved} before"
+        why = f"moved tag: {case.provenance.image.reference} pointed to {moved} before"
         title = f"Trusted reference {_image(case)} moved to new content, which {_did_most(strong)}"
     else:
         # Nobody can tell whether the tag was moved: that is no reason to be silent about what was never seen here.
-        why = f"baseline: that of {case.usual.key.path if case.usual else ''} knows digests, and none is known of this"
-        title = f"Trusted reference {_image(case)}, its content not known, {_did_most(strong)}"
+        why = f"baseline: {case.usual.key.path if case.usual else ''} cannot compare this content: a digest is missing"
+        title = f"Trusted reference {_image(case)}, content not comparable with its baseline, {_did_most(strong)}"
     reasons = (f"trust: trusted by rule {trust.rule}", why, *_why(strong))
     return _judgement(case, "suspicious", strong, reasons, title, policy)
 
@@ -85,7 +85,7 @@ def _judge_new_content(case: Case, policy: TrustPolicy, weighed: list[Weighed]) 
     trust, moved = case.provenance.trust, case.provenance.moved_from
     reasons = [f"trust: trusted by rule {trust.rule}"]
     if moved is not None:
-        reasons.append(f"moved tag: {case.provenance.image.reference} stood for {moved} before")
+        reasons.append(f"moved tag: {case.provenance.image.reference} pointed to {moved} before")
     kept, said = _beside_baseline(case, weighed)
     reasons += said
     if not kept:
@@ -144,11 +144,11 @@ def _by_window(case: Case, policy: TrustPolicy, kept: list[Weighed]) -> tuple[st
     reasons = _why(kept)
     if strong and not inside and not certain:
         if all(b.place == "early" for b in strong):
-            reasons.append("early: the strong behaviour came before any start that was seen")
+            reasons.append("early: the strong behaviour came before the first observed start")
         else:
-            reasons.append(f"late: the strong behaviour came outside the window of {policy.time_window_ns // 10**9} s")
+            reasons.append(f"late: the strong behaviour is outside the window of {policy.time_window_ns // 10**9} s")
     if inside and not observed and not certain:
-        reasons.append("neither create nor start was observed: the container may have been infected later")
+        reasons.append("neither create nor start was observed: the container may have been compromised later")
     if verdict == "alert" and not certain and case.debugger is not None and policy.debug_containers == "suspicious":
         verdict = "suspicious"
         reasons.append(f"capped: ephemeral debug container added by {case.debugger.name}")
@@ -240,11 +240,11 @@ def _is_plain_shell(behaviour: Weighed) -> bool:
 def _did(behaviour: Weighed) -> str:
     verb = {
         "exec": "ran",
-        "drift": "ran a binary that its image does not hold:",
+        "drift": "ran a binary that is not in its image:",
         "egress": "connected to",
-        "session": "was entered:",
-        "policy": "broke the policy:",
-        "image": "is listed:",
+        "session": "had a session:",
+        "policy": "violated the policy:",
+        "image": "matches a listed indicator:",
     }[behaviour.shown.kind]
     named = f" ({behaviour.shown.name})" if behaviour.shown.name else ""
     return f"{verb} {behaviour.shown.what[:200]}{named}"
@@ -258,15 +258,15 @@ def _missing(case: Case, policy: TrustPolicy) -> tuple[str, ...]:
     elif not any(0 <= _age(case, o.pull.time_ns) <= policy.time_window_ns for o in found.origins):
         missing.append("fresh pull: the image was pulled before the window (pre-pulled)")
     if not chain.creates_ns:
-        missing.append("create: not observed at the runtime")
+        missing.append("create: not reported by the container runtime")
     if not chain.starts_ns:
         missing.append("start: not observed")
     if found.image.config_digest is None:
-        missing.append("image content: no config digest is known")
+        missing.append("image content: config digest unknown")
     if case.declared is None:
-        missing.append("image config: what the image declares to run is not known")
+        missing.append("image config: entrypoint, command and health check unknown")
     if case.created_by.user is None:
-        missing.append("who: nobody is named as having created the container")
+        missing.append("who: creator not named in the telemetry")
     return (*missing, *case.unwatched)
 
 
@@ -299,9 +299,9 @@ ANALYTIC = Analytic(
         "Containers on nodes without any sensor of processes or flows.",
     ),
     triage=(
-        "Read who created the container, and from where; ask them.",
-        "Compare the digest with what the registry serves under that name today.",
-        "Look where else this content ran; alerts of one content and creator share an incident.",
+        "Find out who created the container, and from where; ask them.",
+        "Compare the digest with what the registry serves under this name today.",
+        "Check where else this content ran: alerts with the same content and creator share an incident.",
     ),
     judge=judge,
     keeps_quiet=keeps_quiet,

@@ -45,10 +45,10 @@ TRUST_STYLES = {"untrusted": RED, "unknown": YELLOW, "trusted": GREEN}
 CONSISTENCY_STYLES = {"proven": GREEN, "by_name": YELLOW, "unknown": YELLOW, "conflicting": "1;31"}
 _STRENGTH_STYLES = {"strong": "1;31", "weak": YELLOW}
 CONSISTENCY_WORDS = {
-    "proven": "proven: the pull and the container meet in one config digest",
-    "by_name": "by name: the pull and the container share a name that did not move; the bytes are not proven",
-    "unknown": "unknown: nothing links what was pulled to what runs",
-    "conflicting": "CONFLICTING: verified facts about this image exclude each other",
+    "proven": "proven: pull and container have the same config digest",
+    "by_name": "by name: pull and container share a name that did not move, or the same layers; not proven by digest",
+    "unknown": "unknown: no observed pull can be linked to this container",
+    "conflicting": "CONFLICTING: verified facts about this image contradict each other",
 }
 
 
@@ -108,7 +108,7 @@ def headline(alert: Alert, page: Page) -> list[str]:
     style = SEVERITY_STYLES.get(alert.severity, BOLD) if alert.verdict != "withdrawn" else BOLD
     severity = "" if alert.verdict == "withdrawn" else f" {alert.severity}"
     title = clipped(_WHOLE_DIGEST.sub(_beginning, alert.title), _TITLE_LIMIT)
-    title = title or "this record no longer holds; what follows is what is known now"
+    title = title or "this record no longer holds; below is what is known now"
     spans = [Span(f"{alert.verdict.upper()}{severity}", style, glued=True)]
     if alert.verdict != "withdrawn":
         spans.append(Span(f"({alert.confidence} confidence)", glued=True))
@@ -183,10 +183,10 @@ def _timeline(timeline: Timeline, alert: Alert, page: Page, is_brief: bool) -> l
         lines += _row(row, distance.rjust(wide), stages, page)
     if timeline.left_out:
         strong = sum(behaviour.strength == "strong" for behaviour in timeline.left_out)
-        kinds = f"and {len(timeline.left_out)} other behaviours, {strong} of them strong; the JSON record has them all"
+        kinds = f"and {len(timeline.left_out)} other behaviours, {strong} of them strong; the JSON record lists all"
         lines += page.wrap([Span(kinds, DIM)], _INDENT * 2, _INDENT * 2)
     if alert.behaviours_omitted:
-        more = f"and {alert.behaviours_omitted:,} more that were counted but not kept"
+        more = f"and {alert.behaviours_omitted:,} more, counted but not kept"
         lines += page.wrap([Span(more, YELLOW)], _INDENT * 2, _INDENT * 2)
     return lines
 
@@ -195,7 +195,7 @@ def _row(row: Row, distance: str, stages: int, page: Page) -> list[str]:
     first = _before(row, distance, stages, page)
     # A command line is shown as it was typed; what we say ourselves names digests by their beginning.
     what = _clip(row.what) if row.strength else _shorter(row.what)
-    spans = [Span(what or "(nothing told)"), Span(_clip(row.note))]
+    spans = [Span(what or "(no details reported)"), Span(_clip(row.note))]
     if row.pointer:
         spans.append(Span(f"[{_clip(row.pointer)}]", DIM, glued=True))
     lines = page.wrap(spans, first, " " * painted_cells(first))
@@ -252,8 +252,8 @@ def _baseline(known: BaselineShown, is_brief: bool) -> Iterator[str]:
     """Whose baseline, whether it knows the content, and how far it can be relied on."""
     content = {
         "known": "knows this content",
-        "new": "counts this content as new",
-        "unknown": "has no digest to compare",
+        "new": "treats this content as new",
+        "unknown": "cannot compare this content: a digest is missing",
     }[known.content]
     yield f"{_name(known.workload)} {content};"
     share = f"{floor(known.completeness * 1000) / 10:g} % complete"
@@ -280,10 +280,10 @@ def _created(creator: CreatedBy) -> str:
         return ""
     groups = f" ({_clip(', '.join(creator.groups))})" if creator.groups else ""
     told = [
-        _clip(creator.user or "somebody") + groups,
+        _clip(creator.user or "user not named") + groups,
         f"from {_clip(creator.source_ip)}" if creator.source_ip else "",
         f"with {_clip(creator.user_agent)}" if creator.user_agent else "",
-        f"told by {_clip(creator.via)}" if creator.via else "",
+        f"reported by {_clip(creator.via)}" if creator.via else "",
     ]
     return ", ".join(part for part in told if part)
 

@@ -15,7 +15,7 @@ OUTCOME_WORDS = {
     "irrelevant": "irrelevant",
     "waiting": "waiting for a container",
     "expired": "too late",
-    "unattributed": "in no known container",
+    "unattributed": "not attributed to a container",
     "duplicate": "duplicates",
     "rejected": "unreadable",
 }
@@ -25,21 +25,21 @@ def render_summary(summary: Summary, page: Page) -> list[str]:
     """Four to eight lines."""
     rejected = summary.outcomes.get("rejected", 0)
     if summary.complete and not summary.records:
-        head = [Span("Summary", BOLD), Span("EMPTY: there was not one record to read, so nothing can be said", YELLOW)]
+        head = [Span("Summary", BOLD), Span("EMPTY: no records were read, so nothing can be said", YELLOW)]
     elif summary.complete and rejected:
-        told = f"complete, but for {_counted(rejected, 'record')} that could not be understood"
+        told = f"complete, except for {_counted(rejected, 'unreadable record')}"
         head = [Span("Summary", BOLD), Span(told, YELLOW)]
     elif summary.complete:
-        head = [Span("Summary", BOLD), Span("complete: everything that was asked for was read", GREEN)]
+        head = [Span("Summary", BOLD), Span("complete: all requested telemetry was read", GREEN)]
     else:
-        loud = "INCOMPLETE: part of the telemetry is missing; no alert is no proof that nothing happened"
+        loud = "INCOMPLETE: part of the telemetry is missing; absence of alerts proves nothing"
         head = [Span("Summary", BOLD), Span(loud, "1;31")]
     lines = page.wrap(head, hang=_INDENT)
     lines += _line(page, "records", _records(summary))
     lines += _line(page, "sources", _sources(summary))
     lines += _line(page, "found", _found(summary))
     if summary.evicted:
-        words = f"{summary.evicted:,} items of state were given up because a bound was reached"
+        words = f"{summary.evicted:,} items of state were dropped at a size limit; something may have been missed"
         lines += _line(page, "evicted", [Span(words, YELLOW)])
     return lines
 
@@ -58,7 +58,7 @@ def _records(summary: Summary) -> list[Span]:
 
 def _sources(summary: Summary) -> list[Span]:
     if not summary.sources:
-        return [Span("none was recognised", YELLOW)]
+        return [Span("none recognised (see: tidewaiter sources)", YELLOW)]
     ordered = sorted(summary.sources.items(), key=lambda item: (-item[1].records, item[0]))
     first = next((name for name, _ in ordered if name != _UNRECOGNISED), None)
     return _listed(

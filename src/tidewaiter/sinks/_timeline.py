@@ -18,13 +18,13 @@ _SAME_NS = 2_000_000_000
 """How far apart two sources may tell of one step."""
 KNOWN_WORDS = {
     "content": "usual",
-    "predecessor": "known from other content of the workload",
+    "predecessor": "known from other content of this workload",
     "fleet": "known from the same content elsewhere",
     "workload": "known from another container of the pod",
     "namespace": "known from other workloads of the namespace",
     "image": "declared by the image",
 }
-_ANCHORS = {"start": "the container's start", "create": "the container's create", "pod": "the pod's create"}
+_ANCHORS = {"start": "the container's start", "create": "the container's creation", "pod": "the pod's creation"}
 
 
 class Anchor(msgspec.Struct, frozen=True):
@@ -135,7 +135,7 @@ def _behaviour_row(first: BehaviourShown, times: list[str], records: list[Eviden
     notes += [f"to {first.name}"] if first.name else []
     notes += [f"in layer {first.layer_diff_id[:19]}"] if first.layer_diff_id else []
     notes += [KNOWN_WORDS[first.known]] if first.known else []
-    notes += ["seen for the whole pod"] if first.attribution == "pod" else []
+    notes += ["attributed to the pod only"] if first.attribution == "pod" else []
     often = _times(len(times), records)
     if often > 1:
         last = parse_moment(times[-1])
