@@ -110,7 +110,7 @@ def test_the_narrowest_of_each_group_are_named_to_be_written(folder: Path) -> No
     arguments = ("--from", "alerts.jsonl", "aaaa", "bbbb", "dddd", "--labelled", "attacks")
     found = json.loads(run(*arguments, "--format", "json").stdout)
     assert found["narrowest"] == [2, 6]
-    told = "Together the narrowest scope of each group would silence 2 of 3 given, 0 other alerts: "
+    told = "The narrowest scopes of all groups together would silence 2 of 3 given and 0 other alerts. To add them: "
     assert run(*arguments).stdout.endswith(f"\n{told}--write POLICY --choose 2,6\n")
     assert run(*arguments, "--write", "policy.yaml", "--choose", "2,6").exit_code == 0
     again = run("--from", "alerts.jsonl", "aaaa", "bbbb", "dddd", "--policy", "policy.yaml", "--format", "json")
@@ -128,7 +128,7 @@ def test_a_place_that_no_policy_can_say_is_the_reason(folder: Path) -> None:
     """Not that too little is known of it."""
     (folder / "odd.jsonl").write_bytes(as_line(record("e" * 32, namespace="ci\u202e")))
     [group] = json.loads(run("--from", "odd.jsonl", "eeee", "--format", "json").stdout)["groups"]
-    told = "by any scope: the place has a name that does not print, or is too long for a policy"
+    told = "by any scope: the name of the place is not printable or too long for a policy"
     assert (group["candidates"], group["not_offered"]) == ([], [told])
 
 

@@ -65,7 +65,7 @@ def test_one_rule_by_user_covers_groups() -> None:
     shared &= {candidate.number for candidate in tuning.groups[1].candidates}
     assert [of(tuning, "user").number] == list(shared)
     assert of(tuning, "user").silences == (FIRST, SECOND)
-    assert any("whatever" in note for note in of(tuning, "user").notes)
+    assert any("everything" in note for note in of(tuning, "user").notes)
 
 
 def test_groups_are_the_same_in_whatever_order_alerts_are_given() -> None:
@@ -142,6 +142,6 @@ def test_content_is_proposed_for_those_that_prove_it() -> None:
     silenced = {candidate.way: candidate.silences for candidate in group.candidates}
     assert silenced["content"] == (FIRST,)
     assert silenced["repository"] == (FIRST, SECOND)
-    assert group.reasons[0] == "by content for all: 1 of 2 records do not prove the digest of what ran"
+    assert group.reasons[0] == "by content for all: 1 of 2 records do not prove which digest ran"
     [group] = proposed(unproven).groups
-    assert "by content: no record proves the digest of what ran" in group.reasons
+    assert "by content: no record proves which digest ran" in group.reasons

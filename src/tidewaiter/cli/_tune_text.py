@@ -15,15 +15,18 @@ _TITLES: dict[Way, str] = {
     "content": "by content",
     "baseline": "in the baseline",
     "repository": "by repository and place",
-    "user": "by who made it",
+    "user": "by user",
 }
 
 
 def page(shown: Shown) -> str:
     """The proposals for people."""
-    lines = [f"{shown.given} given; history: {_count(shown.alerts, 'alert')}, {_count(shown.containers, 'container')}"]
+    lines = [
+        f"{_count(shown.given, 'alert')} given; "
+        f"history: {_count(shown.alerts, 'alert')}, {_count(shown.containers, 'container')}"
+    ]
     for record, scope in shown.tuning.silent:
-        lines += ["", f'{record.id[:_ID]} is silent already, by the scope "{scope}" of the policy']
+        lines += ["", f'{record.id[:_ID]} is already silenced by the scope "{scope}" of the policy']
     seen: set[int] = set()
     for number, group in enumerate(shown.tuning.groups, 1):
         lines += ["", *_group(number, group, shown, seen)]
@@ -32,8 +35,11 @@ def page(shown: Shown) -> str:
         others = {record.id for candidate in narrowest for record in candidate.also}
         numbers = ",".join(str(candidate.number) for candidate in narrowest)
         verb = {"quiet": "silence", "suspicious": "lower"}[shown.effect]
-        told = f"{verb} {len(given)} of {shown.given} given, {_count(len(others), 'other alert')}"
-        lines += ["", f"Together the narrowest scope of each group would {told}: --write POLICY --choose {numbers}"]
+        told = f"{verb} {len(given)} of {shown.given} given and {_count(len(others), 'other alert')}"
+        lines += [
+            "",
+            f"The narrowest scopes of all groups together would {told}. To add them: --write POLICY --choose {numbers}",
+        ]
     return "".join(f"{printable(line)}\n" for line in lines)
 
 
@@ -54,14 +60,14 @@ def _group(number: int, group: Group, shown: Shown, seen: set[int]) -> Iterator[
         yield from _lines(candidate, shown)
     if not group.candidates:
         yield ""
-        yield "  nothing narrow enough can be proposed"
+        yield "  no proposal: nothing is narrow enough"
     for reason in group.reasons:
         yield f"  not offered: {reason}"
 
 
 def _lines(candidate: Candidate, shown: Shown) -> Iterator[str]:
     rejected = "  REJECTED" if candidate.is_rejected else ""
-    verb = {"quiet": "silences", "suspicious": "lowers"}[shown.effect] if candidate.scope is not None else "concerns"
+    verb = {"quiet": "silences", "suspicious": "lowers"}[shown.effect] if candidate.scope is not None else "applies to"
     yield (
         f"  [{candidate.number}] {_TITLES[candidate.way]}{rejected}: {verb} {len(candidate.silences)} of "
         f"{shown.given} given, {_count(len(candidate.also), 'other alert')}"
@@ -73,13 +79,14 @@ def _lines(candidate: Candidate, shown: Shown) -> Iterator[str]:
     yield from _others("also", candidate.also)
     yield from _others("perhaps also", candidate.perhaps)
     if candidate.containers:
-        yield f"      speaks of {_count(candidate.containers, 'container')} that did nothing so far"
+        yield f"      also matches {_count(candidate.containers, 'container')} that did nothing so far"
     for note in candidate.notes:
         yield f"      note: {cut(note)}"
     if candidate.lost is not None:
         yield f"      labelled attacks: {_lost(candidate.lost, shown.attacks)} lost"
         if len(candidate.if_there) > len(candidate.lost):
-            yield f"      labelled attacks: {_lost(candidate.if_there, shown.attacks)} would be if they happened there"
+            there = _lost(candidate.if_there, shown.attacks)
+            yield f"      labelled attacks: {there} would be lost if they happened there"
 
 
 def _lost(names: Sequence[str], attacks: int | None) -> str:

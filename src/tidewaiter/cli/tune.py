@@ -90,7 +90,7 @@ def tune(
     path = policy_path if policy_path is not None else target
     policy = open_policy(path) if path is not None else DEFAULT_POLICY
     if path is None:
-        told.append("no policy given: whether one of its scopes outranks a candidate was not looked at (--policy)")
+        told.append("no policy given: not checked whether one of its scopes outranks a candidate; give --policy FILE")
     tuning = propose(given, records, policy, effect)
     attacks = _checked(tuning, labelled) if labelled is not None else None
     if attacks is None:

@@ -158,9 +158,9 @@ class _Trial:
         if (approval := approval_for(records)) is not None:
             found.append(self._approval(records, approval))
         if records[0].trust.state == "trusted":
-            reasons.append("the image is trusted: its content moved or is new here, and no scope silences that")
+            reasons.append("the image is trusted: no scope silences trusted content that moved or is new")
         elif records[0].is_broken:
-            reasons.append("a scope's require or forbid was broken, which outranks every scope that would silence it")
+            reasons.append("a scope's require or forbid was broken: that outranks every scope that would silence it")
         else:
             found += self._scopes(records, peers, reasons)
         return Group(tuple(records), tuple(found), tuple(reasons))
@@ -171,22 +171,24 @@ class _Trial:
         found: list[Candidate] = []
         proven = [record for record in records if record.proven_digests and record.image.config_digest is not None]
         if not proven:
-            reasons.append("by content: no record proves the digest of what ran")
+            reasons.append("by content: no record proves which digest ran")
         elif len(proven) < len(records):
-            told = f"{len(records) - len(proven)} of {len(records)} records do not prove the digest of what ran"
+            told = f"{len(records) - len(proven)} of {len(records)} records do not prove which digest ran"
             reasons.append(f"by content for all: {told}")
         beside = self._beside(records, peers)
         is_sayable_there = is_sayable(place_of(records[0]))
         if not is_sayable_there:
-            reasons.append("by any scope: the place has a name that does not print, or is too long for a policy")
+            reasons.append("by any scope: the name of the place is not printable or too long for a policy")
         if not beside:
-            reasons.append("by user: not all were made by one person or account that is told by name")
+            reasons.append("by user: the records do not name one person or account that created all of them")
         ways: list[Way] = [*(("content",) if proven else ()), "repository", *(("user",) if beside else ())]
         for way in ways:
             scope = scope_for(way, proven if way == "content" else records, beside, self._effect)
             if scope is None:
                 if way == "repository" and is_sayable_there:
-                    reasons.append("by repository: fewer than two things are known that nobody inside can choose")
+                    reasons.append(
+                        "by repository: fewer than two known fields that an attacker in the container cannot choose"
+                    )
                 continue
             candidate = self._scope(way, scope, proven if way == "content" else records)
             if any(record.id in candidate.silences for record in records):
@@ -244,7 +246,7 @@ class _Trial:
             also=(),
             perhaps=tuple(record for record in alike if record.id not in self._given),
             containers=0,
-            notes=("expects only what the baseline has seen this content do; not tried here",),
+            notes=("covers only what the baseline has seen this content do; its effect was not checked here",),
         )
 
 
@@ -256,11 +258,11 @@ def _places(record: Record) -> tuple[Place, ...]:
 
 def _notes(way: Way, scope: Scope, records: Sequence[Record]) -> Iterable[str]:
     if way == "content":
-        yield "ends with the next release: other content alerts again"
+        yield "ends with the next release: new content alerts again"
     if scope.image is not None:
         if not all(record.has_origin for record in records):
-            yield "no pull shows the origin: the repository is what somebody wrote"
+            yield "no pull was observed: the repository is only what the image reference says"
         elif any(record.digest_consistency == "by_name" for record in records):
             yield "the origin is known by name only"
     if way == "user" and scope.image is None:
-        yield f"whatever {person(records[0])} runs there"
+        yield f"covers everything that {person(records[0])} runs there"
