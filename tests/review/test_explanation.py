@@ -155,7 +155,7 @@ def test_page_of_the_rules_numbers_them_so() -> None:
 
 def test_gaps_name_what_would_fill_them() -> None:
     assert gap_of("who: nobody is named").log_source == "kubernetes:audit (DC0072 Container Creation)"
-    assert gap_of("create and start: not watched: gone").means.startswith("a collector")
+    assert gap_of("create and start: not watched: gone").means.startswith("the collector")
     assert gap_of("pull: not watched continuously: x").log_source == "containerd:events (DC0015 Image Creation)"
     assert gap_of("something else").log_source is None
 
@@ -175,13 +175,13 @@ def test_neighbours_are_ranked_by_how_much_they_share() -> None:
         ("content", "quiet"),
         ("content", "silenced"),
     }
-    assert found.silent_words == "3 containers are alike and raised nothing"
+    assert found.silent_words == "3 similar containers raised no alert"
 
 
 def test_one_container_is_one() -> None:
     [_, one, *_] = containers()
     words = explanation([rich_alert(), one]).silent_words
-    assert words == "1 container is alike and raised nothing"
+    assert words == "1 similar container raised no alert"
 
 
 def test_no_exception_is_advised_where_none_would_help() -> None:
@@ -193,9 +193,9 @@ def test_no_exception_is_advised_where_none_would_help() -> None:
     )
     moved = msgspec.structs.replace(plain, trust=TrustShown("trusted", "corp", ()))
     for alert, wanted in (
-        (plain, "If it is expected: tidewaiter tune --from ALERTS"),
+        (plain, "If this is expected, get the narrowest exception: tidewaiter tune --from ALERTS"),
         (moved, "No scope silences trusted content"),
-        (broken, "No exception silences what broke a scope's require or forbid"),
+        (broken, "No exception silences a broken require or forbid"),
     ):
         steps = explanation([alert]).next
         assert steps[-1].startswith(wanted)
@@ -205,7 +205,7 @@ def test_no_exception_is_advised_where_none_would_help() -> None:
 def test_silence_that_was_not_told_of_is_not_claimed() -> None:
     assert "--containers" in explanation([rich_alert()]).silent_words
     [*_, stranger] = containers()
-    assert explanation([rich_alert(), stranger]).silent_words.startswith("no other container")
+    assert explanation([rich_alert(), stranger]).silent_words.startswith("none: no other container")
 
 
 def test_incident_without_its_record_is_made_of_the_alerts_that_name_it() -> None:

@@ -243,7 +243,7 @@ def _did(behaviour: Weighed) -> str:
         "drift": "ran a binary that is not in its image:",
         "egress": "connected to",
         "session": "had a session:",
-        "policy": "violated the policy:",
+        "policy": "broke the policy:",
         "image": "matches a listed indicator:",
     }[behaviour.shown.kind]
     named = f" ({behaviour.shown.name})" if behaviour.shown.name else ""

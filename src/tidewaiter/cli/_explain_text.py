@@ -21,7 +21,7 @@ _REASONS = 3
 _STRENGTHS = {"strong": "1;31", "weak": YELLOW}
 _PROOFS = {"proven": GREEN, "by_name": YELLOW, "unknown": DIM, "conflicting": "1;31"}
 _ARROWS = {"proven": "==>", "by_name": "-->", "unknown": "..>", "conflicting": "=X="}
-_PLACES = {"early": "before any start that was seen", "late": "after the window"}
+_PLACES = {"early": "before the first observed start", "late": "after the window"}
 
 
 def render_explanation(found: Explanation, width: int, *, color: bool) -> str:
@@ -38,7 +38,7 @@ def render_explanation(found: Explanation, width: int, *, color: bool) -> str:
         (
             "Elsewhere",
             _neighbours(found.elsewhere, found, page, is_why=False)
-            or [f"{_INDENT}nothing else of this kind is told of"],
+            or [f"{_INDENT}none: no related alert or container in these records"],
         ),
         ("Silent", [*_silent(found, page), *_neighbours(found.silent, found, page, is_why=True)]),
         ("Next", _list(found.next, page)),
@@ -55,14 +55,14 @@ def _head(found: Explanation, page: Page) -> list[str]:
     spans = [Span(word, SEVERITY_STYLES.get(alert.severity, BOLD), glued=True), Span(clipped(alert.title, 300), BOLD)]
     lines = page.wrap(spans, "", _INDENT)
     if found.asked == "incident":
-        lines += page.wrap([Span("The gravest alert of the incident is explained.", DIM)], _INDENT, _INDENT)
+        lines += page.wrap([Span("This is the most severe alert of the incident.", DIM)], _INDENT, _INDENT)
     place = "/".join(clipped(part, _NAME) for part in (alert.namespace, alert.pod) if part)
     parts = [f"container {short_container(alert.container_id) or '(id not known)'}"]
     parts += [f"named {clipped(alert.container_name, _NAME)}"] if alert.container_name else []
     parts += [f"pod {place}"] if place else []
     parts += [f"node {clipped(alert.node, _NAME)}", f"cluster {clipped(alert.cluster, _NAME)}"]
     by = alert.created_by
-    parts.append(f"created by {clipped(by.user, _NAME) if by.user else 'nobody who is named'}")
+    parts.append(f"created by {clipped(by.user, _NAME)}" if by.user else "creator not named in the telemetry")
     lines += page.wrap([Span(", ".join(parts))], _INDENT, _INDENT)
     ids = f"id {clipped(alert.id, _NAME)} incident {clipped(alert.incident, _NAME)} revision {alert.revision}"
     return [*lines, *page.wrap([Span(ids, DIM)], _INDENT, _INDENT)]
@@ -84,9 +84,9 @@ def _timeline(found: Explanation, page: Page) -> Iterator[str]:
         yield from _step(step, timeline.near(step), page)
     more = len(timeline.steps) - len(steps)
     if more:
-        yield from _note(f"and {more:,} more steps; JSON has them all", page)
+        yield from _note(f"and {more:,} more steps; --format json lists all", page)
     if timeline.omitted:
-        yield from _note(f"and {timeline.omitted:,} behaviours that were counted but not kept", page, YELLOW)
+        yield from _note(f"and {timeline.omitted:,} more behaviours, counted but not kept", page, YELLOW)
 
 
 def _step(step: Step, records: Sequence[str], page: Page) -> list[str]:
@@ -97,7 +97,7 @@ def _step(step: Step, records: Sequence[str], page: Page) -> list[str]:
     first = f"{_INDENT}{page.paint(distance.rjust(8), CYAN)}{star} {clipped(step.stage, 9).ljust(9)} {mark} "
     notes = [step.row, step.protocol, f"to {step.name}" if step.name else None, _PLACES.get(step.place)]
     notes += [f"known: {step.known}" if step.known else None, f"{step.times:,} times" if step.times > 1 else None]
-    notes += ["seen for the whole pod" if step.attribution == "pod" else None, *records[:2]]
+    notes += ["attributed to the pod only" if step.attribution == "pod" else None, *records[:2]]
     told = ", ".join(clipped(note, _LIMIT) for note in notes if note)
     return page.wrap([Span(clipped(step.what, _LIMIT)), Span(f"[{told}]" if told else "", DIM)], first, " " * 29)
 
@@ -191,9 +191,9 @@ def _neighbours(neighbours: Sequence[Neighbour], found: Explanation, page: Page,
             lines += page.wrap([Span(clipped(reason, _LIMIT), DIM)], _INDENT * 3, _INDENT * 4)
     more = len(neighbours[_NEIGHBOURS:])
     if more:
-        lines += _note(f"and {more:,} more; JSON has them", page)
+        lines += _note(f"and {more:,} more; --format json lists all", page)
     if neighbours and found.neighbours_omitted:
-        lines += _note(f"and {found.neighbours_omitted:,} records that were not kept", page, YELLOW)
+        lines += _note(f"and {found.neighbours_omitted:,} related records, counted but not kept", page, YELLOW)
     return lines
 
 

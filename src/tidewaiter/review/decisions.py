@@ -76,7 +76,7 @@ def decisions_of(alert: Alert) -> tuple[Decision, ...]:
     found = [decision_of(reason) for reason in alert.reasons]
     for words, rule in (
         (f"verdict: {_verdict(alert)}", 7 if alert.trust.state == "trusted" else 4),
-        (f"confidence: {alert.confidence}, since digest consistency is {alert.digest_consistency}{_step(alert)}", 8),
+        (f"confidence: {alert.confidence}, because digest consistency is {alert.digest_consistency}{_step(alert)}", 8),
         (f"severity: {alert.severity}", 8),
     ):
         found.append(Decision(reason=words, rule=rule, rule_title=_TITLES[rule], setting=""))
@@ -92,16 +92,16 @@ def decision_of(reason: str) -> Decision:
     for prefix, rule, setting in _PREFIXES:
         if reason.startswith(prefix):
             return Decision(reason=reason, rule=rule, rule_title=_TITLES[rule], setting=setting)
-    return Decision(reason=reason, rule=None, rule_title="no rule that this version knows", setting="")
+    return Decision(reason=reason, rule=None, rule_title="rule unknown to this version", setting="")
 
 
 def _verdict(alert: Alert) -> str:
     if alert.verdict == "withdrawn":
-        return "withdrawn: later records made it untrue; the reasons say why"
+        return "withdrawn: later records disproved it; the reasons say why"
     strong = sum(shown.strength == "strong" for shown in alert.behaviours)
     weak = len(alert.behaviours) - strong
-    return f"{alert.verdict}, by {strong} strong and {weak} weak behaviours"
+    return f"{alert.verdict}, from {strong} strong and {weak} weak behaviours"
 
 
 def _step(alert: Alert) -> str:
-    return "; one step lower, since the origin is unknown" if alert.trust.state == "unknown" else ""
+    return "; one step lower, because the origin is unknown" if alert.trust.state == "unknown" else ""

@@ -68,15 +68,17 @@ def explained(
 
 def _baseline_words(baseline: BaselineShown | None) -> str:
     if baseline is None:
-        return "none: it was judged without a baseline, or by one that does not know this workload"
+        return (
+            "none: no baseline was given, or it does not know this workload; learn one with tidewaiter baseline learn"
+        )
     # Rounded down: nothing is complete that is not.
     share = f"{int(baseline.completeness * 1000) / 10:g} % complete"
     share += f" (at least {int(baseline.completeness_at_least * 1000) / 10:g} %)"
-    mature = "mature" if baseline.mature else "not mature: what it has not seen may well be usual"
+    mature = "mature" if baseline.mature else "not mature: behaviour it has not seen may be normal"
     content = {
         "known": "it knows this content",
-        "new": "it knows the workload, and counts this content as new",
-        "unknown": "it knows the workload; of this container no content is known",
+        "new": "it knows the workload, but treats this content as new",
+        "unknown": "it knows the workload, but cannot compare this content: a digest is missing",
     }[baseline.content]
     seen = (
         f"{baseline.pods} pods, {baseline.starts} starts, {baseline.container_hours} container-hours, "
@@ -87,10 +89,10 @@ def _baseline_words(baseline: BaselineShown | None) -> str:
 
 def _silent_words(neighbours: Neighbours, silent: tuple[Neighbour, ...]) -> str:
     if silent:
-        return f"{len(silent)} container{'s are' if len(silent) > 1 else ' is'} alike and raised nothing"
+        return f"{len(silent)} similar container{'s' if len(silent) > 1 else ''} raised no alert"
     if neighbours.has_containers:
-        return "no other container of this content, repository or workload was silent"
-    return "not known: no container is told of; write the alerts with --containers"
+        return "none: no other container of this content, repository or workload stayed silent"
+    return "not known: the records list no containers; run tidewaiter hunt PATH... --containers --format jsonl"
 
 
 def _next(
@@ -102,30 +104,30 @@ def _next(
 ) -> Iterator[str]:
     """What to do, the most telling first."""
     if alert.verdict == "withdrawn":
-        yield "Nothing: it was withdrawn. The reasons say what explained it."
+        yield "No action needed: the alert was withdrawn. The reasons say why."
         return
     if alert.digest_consistency == "conflicting":
-        yield "Treat the image itself as the incident: verified facts about it exclude each other."
+        yield "Treat the image itself as the incident: verified facts about it contradict each other."
     if alert.missing:
-        yield "Weigh what was not seen first; with the telemetry named there, hunt again over the same time."
+        yield "Check the gaps under Not seen first. If that telemetry exists, add it and hunt again over the same time."
     if alert.image.config_digest is None:
-        yield "Find out which bytes ran: no config digest is known, and a name can have been moved."
+        yield "Find out which bytes ran: the config digest is unknown, and a tag can be moved."
     elif any(neighbour.relation == "content" for neighbour in elsewhere):
         count = sum(neighbour.relation == "content" for neighbour in elsewhere)
         places = f"{count} other places" if count > 1 else "other place"
-        yield f"Look at the {places} where this content ran; contain by digest, not by name."
+        yield f"Check the {places} where this content ran. Contain by digest, not by name."
     yield from triage
     if any(neighbour.relation in ("content", "files") for neighbour in silent):
-        yield "Compare with the silent containers of the same content: what did they not do, or what excused them?"
+        yield "Compare with the silent containers of the same content: what is different about this one?"
     if alert.trust.state == "trusted" or (baseline is not None and baseline.content == "new"):
-        yield "If this is a release that was meant, learn it: tidewaiter baseline learn, then baseline approve."
+        yield "If this is an intended release, learn it: tidewaiter baseline learn, then tidewaiter baseline approve."
     if alert.trust.state == "trusted":
-        yield "No scope silences trusted content that moved or is new; what a baseline has learned of it does."
+        yield "No scope silences trusted content that moved or is new. A baseline that has learned it does."
         return
     if any(behaviour.kind == "policy" for behaviour in alert.behaviours):
-        yield "No exception silences what broke a scope's require or forbid: mend that scope, or what it asks for."
+        yield "No exception silences a broken require or forbid. Fix the workload, or change that scope."
         return
-    yield f"If it is expected: tidewaiter tune --from ALERTS {_id(alert)} proposes the narrowest exception."
+    yield f"If this is expected, get the narrowest exception: tidewaiter tune --from ALERTS {_id(alert)}"
 
 
 def _id(alert: Alert) -> str:

@@ -24,72 +24,72 @@ _SENSORS = "auditd, LAUREL, Falco, Tetragon, Tracee, KubeArmor, or the sensor of
 _KNOWN = (
     (
         "pull:",
-        "where the bytes came from is taken from a name, not from a pull",
+        "the origin is inferred from the image name, not from an observed pull",
         "containerd:events (DC0015 Image Creation)",
         _PULLS,
     ),
     (
         "fresh pull:",
-        "the image lay on the node before; who brought it there lies further back",
+        "the image was already on the node; older telemetry says who pulled it",
         "containerd:events (DC0015 Image Creation)",
         f"older telemetry of the node (provenance is kept for 30 days), or {_PULLS}",
     ),
     (
         "create and start:",
-        "a collector could not see containers begin all the time",
+        "the collector had gaps: creates and starts may be missing",
         "kubernetes:audit (DC0072), kubernetes:events (DC0077)",
-        "the runtime's own events, without a break: tidewaiter doctor says what is not attached",
+        "the runtime's own events, without gaps; tidewaiter doctor says what is not attached",
     ),
     (
         "create:",
-        "what was asked for, and when, is not told by the runtime itself",
+        "the runtime did not report what was requested, and when",
         "kubernetes:audit (DC0072 Container Creation)",
         "Docker, containerd or CRI events of the create; Kubernetes audit log, admission reviews",
     ),
     (
         "start:",
-        "the window is measured from a weaker anchor",
+        "the window is measured from the create, the request or the first record instead",
         "kubernetes:events (DC0077 Container Start)",
         "containerd or Docker events of the start; kubelet events, pod status",
     ),
     (
         "image content:",
-        "nothing says which bytes run; a name can have been moved",
+        "no record says which bytes ran; a tag can be moved",
         "containerd:events (DC0015 Image Creation)",
         "docker inspect or crictl inspect output, pod lists, containerd's log; or --facts with the image itself",
     ),
     (
         "image config:",
-        "the image's own programs may count as strangers",
+        "the image's own entrypoint or health check may count as suspicious",
         None,
         "docker inspect of the image, or --facts with an archive, a layout or `tidewaiter image facts` output",
     ),
     (
         "who:",
-        "nobody can be asked; perhaps a runtime's API was used directly",
+        "there is nobody to ask; the runtime's API may have been used directly",
         "kubernetes:audit (DC0072 Container Creation)",
         "the Kubernetes audit log or admission reviews; a registry's log for who pulled",
     ),
-    ("exec:", "programs may have run that nobody saw", "auditd:SYSCALL (DC0064 Command Execution)", _SENSORS),
+    ("exec:", "programs may have run unobserved", "auditd:SYSCALL (DC0064 Command Execution)", _SENSORS),
     (
         "egress:",
-        "connections may have been made that nobody saw",
+        "connections may have been made unobserved",
         "NSM:Flow (DC0085 Network Traffic Content)",
         "Hubble, Tetragon, Falco, Tracee, Zeek, Suricata, VPC flow logs, or the sensor of tidewaiter watch",
     ),
     (
         "DNS names:",
-        "destinations are told by address only",
+        "destinations are known by IP address only",
         "NSM:Flow (DC0085 Network Traffic Content)",
         "Hubble with DNS visibility, Falco, Tetragon; tidewaiter watch as root",
     ),
     (
         "what came later:",
-        "the container was given up to keep to a bound on memory",
+        "the container was dropped at a limit on memory; its later behaviour is missing",
         None,
-        "a hunt over the recording, or fewer containers to one watch",
+        "tidewaiter hunt over the recording, or fewer containers for one watch",
     ),
-    ("left out for its size:", "the receiver takes only so many bytes", None, "the JSON Lines of the same run"),
+    ("left out for its size:", "the receiver limits the size of a record", None, "the JSON Lines of the same run"),
 )
 
 
@@ -103,4 +103,4 @@ def gap_of(missing: str) -> Gap:
     for prefix, means, log_source, supplied_by in _KNOWN:
         if missing.startswith(prefix):
             return Gap(missing=missing, means=means, log_source=log_source, supplied_by=supplied_by)
-    return Gap(missing=missing, means="not known to this version", log_source=None, supplied_by="tidewaiter doctor")
+    return Gap(missing=missing, means="unknown to this version", log_source=None, supplied_by="tidewaiter doctor")

@@ -16,7 +16,7 @@ _Key = TypeVar("_Key", bound=Hashable)
 Relation = Literal["content", "files", "repository", "workload"]
 RELATION_WORDS: dict[Relation, str] = {
     "content": "the same content",
-    "files": "equal files, perhaps another config",
+    "files": "the same layers, perhaps another config",
     "repository": "the same repository, other content",
     "workload": "the same workload, another image",
 }
@@ -141,7 +141,7 @@ class Neighbours:
         if len(told) < 2:
             return None
         members = tuple(_member(known) for known in sorted(told, key=lambda known: (known.time or "", known.id)))
-        title = f"{len(members)} alerts of one analytic, one content and one creator"
+        title = f"{len(members)} alerts with the same analytic, content and creator"
         first, last = members[0].time, members[-1].time
         return Members(
             id=self._alert.incident, title=title, first_seen=first, last_seen=last, members=members, omitted=0

@@ -15,10 +15,10 @@ Kind = Literal["origin", "reference", "index", "manifest", "config", "chain", "c
 Proof = Literal["proven", "by_name", "unknown", "conflicting"]
 MOST_ORIGINS = 4
 _WORDS: dict[Consistency, str] = {
-    "proven": "a pull and the container meet in this content",
-    "by_name": "they share a name that did not move, or equal files; the bytes are not proven",
-    "unknown": "nothing links what was pulled to what runs",
-    "conflicting": "verified facts exclude each other",
+    "proven": "a pull and the container have this content",
+    "by_name": "pull and container share a name that did not move, or the same layers; not proven by digest",
+    "unknown": "no observed pull can be linked to this container",
+    "conflicting": "verified facts contradict each other",
 }
 
 
@@ -62,11 +62,11 @@ def relations_of(alert: Alert) -> Relations:
         for place, origin in enumerate(origins)
     ]
     nodes += [
-        Node(id="reference", kind="reference", label="reference", text=image.reference, note="as typed; names move"),
+        Node(id="reference", kind="reference", label="reference", text=image.reference, note="as typed; tags can move"),
         Node(id="index", kind="index", label="index digest", text=image.index_digest, note="all platforms"),
         Node(id="manifest", kind="manifest", label="manifest digest", text=image.manifest_digest, note="one platform"),
         Node(id="config", kind="config", label="config digest", text=image.config_digest, note="this is the image"),
-        Node(id="chain", kind="chain", label="chain ID", text=image.chain_id, note="equal files, nothing else"),
+        Node(id="chain", kind="chain", label="chain ID", text=image.chain_id, note="identifies layers only"),
         Node(
             id="container",
             kind="container",
@@ -96,13 +96,11 @@ def _links(alert: Alert, origins: list[str], known: set[str]) -> Iterator[Link]:
     # A name leads to the first digest that is known behind it: an index, or an image of one platform.
     first = next((name for name in ("index", "manifest", "config") if name in known), "config")
     named: Proof = "conflicting" if consistency == "conflicting" else "proven" if consistency == "proven" else "by_name"
-    yield Link(
-        source="reference", target=first, proof=_if_known(named, "reference", first, known), label="stood for then"
-    )
+    yield Link(source="reference", target=first, proof=_if_known(named, "reference", first, known), label="pointed to")
     for source, target, label in (
         ("index", "manifest", "contains"),
         ("manifest", "config", "names"),
-        ("config", "chain", "stacks"),
+        ("config", "chain", "has layers"),
     ):
         yield Link(source=source, target=target, proof=_if_known("proven", source, target, known), label=label)
     runs: Proof = "conflicting" if consistency == "conflicting" else "proven"

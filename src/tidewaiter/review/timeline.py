@@ -16,7 +16,7 @@ Place = Literal["before", "chain", "early", "inside", "late", "unknown"]
 _ANCHORS = ("start", "create", "pod", "workload")
 _NAMES = {
     "start": "the container's start",
-    "create": "the container's create",
+    "create": "the container's creation",
     "pod": "the request for the pod",
     "workload": "the request for its owner",
 }
