@@ -66,11 +66,11 @@ def test_show_gives_json(path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["shop/Deployment/wed"], ["no workload is called shop/Deployment/wed", "the nearest: shop/Deployment/web"]),
+        (["shop/Deployment/wed"], ["no workload has the name shop/Deployment/wed", "the nearest: shop/Deployment/web"]),
         (["cach"], ["/Container/cache"]),
         (["\x1b[2J/x"], [r"\x1b[2J/x"]),
         (["shop/Deployment/web", "--content", "sha256:"], ["2 contents begin with sha256:", "write more of it"]),
-        (["shop/Deployment/web", "--content", "sha256:f"], ["sha256:f is not known", OLD]),
+        (["shop/Deployment/web", "--content", "sha256:f"], ["sha256:f is not in the baseline", OLD]),
         (["--content", OLD], ["of which workload?"]),
     ],
 )
@@ -142,7 +142,7 @@ def test_diff_of_the_same_is_nothing(path: Path) -> None:
             entry_.last_hour += 1
     write_baseline("more.jsonl", more)
     result = baseline("diff", "baseline.jsonl", "more.jsonl")
-    assert (result.exit_code, result.stdout) == (0, "the same is known\n")
+    assert (result.exit_code, result.stdout) == (0, "no difference\n")
     document = json.loads(baseline("diff", "baseline.jsonl", "more.jsonl", "--format", "json").stdout)
     assert document == {"kind": "baseline_diff", "schema": 1, "profiles": [], "same": True}
 

@@ -35,7 +35,7 @@ def test_the_report_begins_with_how_little_is_known(workroom: Path, baseline_gol
     learned(workroom, hours=3)
     result = baseline("learn", "events.jsonl", "--policy", "policy.yaml", "-o", "again.jsonl")
     assert result.exit_code == 0
-    assert result.stdout.startswith("IMMATURE: too little was learned: none of 2 containers")
+    assert result.stdout.startswith("IMMATURE: too little data: none of 2 containers")
     baseline_golden("learn.txt", result.stdout)
 
 
@@ -96,7 +96,7 @@ def test_nothing_to_learn_from_is_a_baseline_too(workroom: Path) -> None:
     (workroom / "odd.jsonl").write_bytes(b'{"a":1}\n')
     result = baseline("learn", "odd.jsonl", "-o", "empty.jsonl")
     assert result.exit_code == 0
-    assert result.stdout.startswith("NOTHING LEARNED: no container was seen to do anything")
+    assert result.stdout.startswith("NOTHING LEARNED: no container activity was observed")
     assert "odd.jsonl: nothing in it was recognised" in result.stderr
     assert list(read_profiles("empty.jsonl")) == []
     assert hunt("odd.jsonl", "--baseline", "empty.jsonl").exit_code in (0, 3)
@@ -140,7 +140,7 @@ def test_an_approval_that_means_nobody_is_told(workroom: Path) -> None:
     result = baseline("learn", "events.jsonl", *how)
     assert result.exit_code == 0
     assert result.stderr.count("--approve") == 1
-    assert "--approve cahce approved nothing, since no workload that is known is called so" in result.stderr
+    assert "--approve cahce approved nothing: no known workload has this name" in result.stderr
 
 
 def test_telemetry_is_not_written_over(workroom: Path) -> None:

@@ -154,7 +154,7 @@ def test_page_of_the_rules_numbers_them_so() -> None:
 
 
 def test_gaps_name_what_would_fill_them() -> None:
-    assert gap_of("who: nobody is named").log_source == "kubernetes:audit (DC0072 Container Creation)"
+    assert gap_of("who: creator not named").log_source == "kubernetes:audit (DC0072 Container Creation)"
     assert gap_of("create and start: not watched: gone").means.startswith("the collector")
     assert gap_of("pull: not watched continuously: x").log_source == "containerd:events (DC0015 Image Creation)"
     assert gap_of("something else").log_source is None

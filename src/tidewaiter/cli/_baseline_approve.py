@@ -132,7 +132,7 @@ def _lines(page: Page, path: str, found: Approvals, *, dry_run: bool) -> list[st
         )
     if found.held_back:
         lines.append(
-            f"{counted(found.held_back, 'behaviour')} of containers that alerted stay held back: a pattern approves "
-            "none of those; name the workload exactly, having looked at it with tidewaiter baseline show"
+            f"{counted(found.held_back, 'behaviour')} of containers that alerted stay held back: a pattern does not "
+            "approve them. Review them with tidewaiter baseline show, then name the workload exactly"
         )
     return lines

@@ -84,7 +84,7 @@ def diff(old: str, new: str, form: str) -> None:
                 for entry in change.entries:
                     found[entry.change] += 1
             told = ", ".join(f"{number:,} {what}" for what, number in found.items())
-            write_text(f"{told} in {counted(count, 'profile')}\n" if count else "the same is known\n")
+            write_text(f"{told} in {counted(count, 'profile')}\n" if count else "no difference\n")
     raise click.exceptions.Exit(1 if count else 0)
 
 

@@ -123,7 +123,9 @@ def learn(
         check_target(output)
         old = stack.enter_context(opened(old_path)) if old_path is not None else None
         if policy_path is None:
-            click.echo("no policy given: no image is vouched for, so all that is learned is held back", err=True)
+            click.echo(
+                "no policy given: no image is trusted, so everything learned is held back; give --policy FILE", err=True
+            )
         with Progress(expansion.files) as progress:
             learned = learn_from(
                 expansion.files,
@@ -152,7 +154,7 @@ def learn(
     for name, count in twice.items():
         click.echo(
             f"warning: {counted(count, 'hour')} of cluster {clipped(name, 80)} {'was' if count == 1 else 'were'} "
-            "learned before, and what was seen then is counted twice (--since leaves out what was)",
+            "learned before and will be counted twice; leave them out with --since",
             err=True,
         )
     with opened(output) as file:
@@ -199,7 +201,7 @@ def _talk_of_approval(patterns: Sequence[str], paths: set[str]) -> None:
     """Who misspells a workload would else believe that it is approved."""
     for pattern in patterns:
         if not any(map(pattern_of(pattern), paths)):
-            nobody = f"--approve {cut(pattern)} approved nothing, since no workload that is known is called so"
+            nobody = f"--approve {cut(pattern)} approved nothing: no known workload has this name"
             click.echo(f"warning: {nobody} ({FORM})", err=True)
 
 
@@ -220,24 +222,27 @@ def render(report: Report, hours: Sequence[str], page: Page) -> list[str]:
     told = ", ".join(f"{count:,} {name}" for name, count in outcomes.items())
     lines += ["", f"{counted(report.summary.records, 'record')} read" + (f": {told}" if told else "")]
     if not report.complete:
-        lines.append(page.paint("not all could be read or recognised: stderr says what", YELLOW))
+        lines.append(page.paint("incomplete: some input could not be read or recognised; see stderr", YELLOW))
     return lines
 
 
 def _headline(report: Report) -> list[Span]:
     total = len(report.containers)
     if not total:
-        return [Span("NOTHING LEARNED:", f"1;{RED}"), Span("no container was seen to do anything")]
+        return [Span("NOTHING LEARNED:", f"1;{RED}"), Span("no container activity was observed")]
     of = f"{report.mature:,} of {counted(total, 'container')}"
     if report.mature == total:
-        return [Span("MATURE:", f"1;{GREEN}"), Span(f"all {counted(total, 'container')} known well enough to judge by")]
+        return [
+            Span("MATURE:", f"1;{GREEN}"),
+            Span(f"all {counted(total, 'container')} are known well enough to judge by"),
+        ]
     if not report.mature:
         return [
             Span("IMMATURE:", f"1;{YELLOW}"),
-            Span(f"too little was learned: none of {counted(total, 'container')} is known well enough to judge by;"),
-            Span("what is new counts as it does without a baseline. Learn on with --baseline"),
+            Span(f"too little data: none of {counted(total, 'container')} is known well enough to judge by."),
+            Span("New behaviour counts as it does without a baseline. Learn from more telemetry with --baseline FILE"),
         ]
-    return [Span("PARTLY MATURE:", f"1;{YELLOW}"), Span(f"{of} known well enough to judge by")]
+    return [Span("PARTLY MATURE:", f"1;{YELLOW}"), Span(f"{of} are known well enough to judge by")]
 
 
 def _held_back(report: Report, page: Page) -> list[str]:
@@ -251,18 +256,24 @@ def _held_back(report: Report, page: Page) -> list[str]:
         return []
     unapproved, alerted = (sum(states[name] for states in held.values()) for name in ("unapproved", "alerted"))
     words = (
-        f"Held back: {counted(unapproved, 'behaviour')} of images that nobody vouches for, "
+        f"Held back: {counted(unapproved, 'behaviour')} of images that are not trusted, "
         f"{alerted:,} of containers that alerted "
         f"({report.held.chains_alerted:,} of {counted(report.held.chains, 'container')} did)"
     )
-    lines = ["", *page.wrap([Span(words, BOLD)], hang="  "), "Nothing of it is expected."]
+    lines = ["", *page.wrap([Span(words, BOLD)], hang="  "), "None of this counts as expected until you approve it."]
     ranked = sorted(held, key=lambda path: (-held[path].total(), path))
     quiet = [path for path in ranked if not held[path]["alerted"]]
     loud = [path for path in ranked if held[path]["alerted"]]
-    lines += _commands("What is right, approve:", "approve", quiet, held, report.file)
-    lines += _commands("Look at what alerted, before you approve it too by that name:", "show", loud, held, report.file)
+    lines += _commands("Approve what is legitimate:", "approve", quiet, held, report.file)
+    lines += _commands(
+        "Review what alerted first. Approving a workload by its exact name approves that, too:",
+        "show",
+        loud,
+        held,
+        report.file,
+    )
     if report.held.given_up:
-        lines.append(f"{report.held.given_up:,} entries were given up for want of room")
+        lines.append(f"{report.held.given_up:,} entries were dropped at a size limit")
     return lines
 
 
@@ -279,7 +290,7 @@ def _commands(title: str, verb: str, paths: list[str], held: dict[str, Counter[s
     ]
     lines = [title, *(f"  {line}" for line in columns(cells, right=frozenset({0, len(cells[0]) - 2})))]
     if len(paths) > _HELD_BACK:
-        lines.append(f"  ... and {counted(len(paths) - _HELD_BACK, 'workload')} more (--format json lists all)")
+        lines.append(f"  ... and {len(paths) - _HELD_BACK:,} more (--format json lists all)")
     return lines
 
 

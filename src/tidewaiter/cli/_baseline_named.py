@@ -58,12 +58,12 @@ def pattern_of(text: str) -> Matcher:
 def _unknown(file: BaselineFile, workload: str, known: list[str]) -> str:
     where = printable(file.path)
     if not known:
-        return f"{where}: the baseline knows no workload at all"
+        return f"{where}: the baseline holds no workload"
     near = get_close_matches(workload[:200], known[:_SEARCHED], n=_OFFERED, cutoff=0.4)
     last = workload.rpartition("/")[2]
     near = near or [path for path in known if last and last in path][:_OFFERED] or known[:_OFFERED]
     offered = ", ".join(cut(path) for path in near)
-    return f"{where}: no workload is called {cut(workload)}; the nearest: {offered} ({FORM})"
+    return f"{where}: no workload has the name {cut(workload)}; the nearest: {offered} ({FORM})"
 
 
 def _content(file: BaselineFile, text: str | None, paths: frozenset[str]) -> str | None:
@@ -83,5 +83,5 @@ def _content(file: BaselineFile, text: str | None, paths: frozenset[str]) -> str
     if found:
         offered = ", ".join(cut(content) for content in found[:_OFFERED])
         raise UsageFault(f"{where}: {len(found)} contents begin with {cut(text)}: {offered}; write more of it")
-    offered = ", ".join(cut(content) for content in sorted(known)[:_OFFERED]) or "none that has a name"
-    raise UsageFault(f"{where}: content {cut(text)} is not known there; of what was named there are: {offered}")
+    offered = ", ".join(cut(content) for content in sorted(known)[:_OFFERED]) or "none with a digest"
+    raise UsageFault(f"{where}: content {cut(text)} is not in the baseline; for this workload it has: {offered}")

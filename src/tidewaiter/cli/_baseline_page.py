@@ -111,8 +111,8 @@ def entry_lines(page: Page, habit: Habit, entry: Entry) -> list[str]:
     lines = [f"  {page.paint(f'{entry.state:<10}', STATE_STYLES[entry.state])}  {habit_words(habit)}"]
     seen = f"{counted(entry.units, 'container-hour')}, {hours_words(entry.first_hour, entry.last_hour)}"
     if entry.magnitude:
-        seen += f", some {10 ** min(entry.magnitude, 18):,} in one"
-    for label, words in (("by", entry.parents), ("at", entry.addresses)):
+        seen += f", roughly {10 ** min(entry.magnitude, 18):,} per container-hour"
+    for label, words in (("started by", entry.parents), ("at", entry.addresses)):
         if words:
             seen += f"; {label} {clipped(', '.join(words), _LONGEST_WORDS)}"
     return [*lines, page.paint(f"{'':22}{seen}", DIM)]
@@ -122,8 +122,8 @@ def tell_omitted(written: Written) -> None:
     """Say on stderr what had no room in the file."""
     if written.omitted:
         click.echo(
-            f"warning: {written.omitted:,} entries of profiles that were too large were left out, first those that "
-            "expect nothing",
+            f"warning: {written.omitted:,} entries were left out of profiles that were too large; those that expect "
+            "nothing went first",
             err=True,
         )
 
