@@ -56,7 +56,7 @@ def hostile() -> Evaluation:
 def test_figures_stand_on_the_page() -> None:
     """What was scored, what was wrong, and what each variation loses."""
     text = " ".join(_Elements(page_of(an_evaluation())).text.split())
-    for told in ("2 verdicts are not the expected ones", "5/6", "83.3 %", "worm", "0 of 2 containers fit"):
+    for told in ("2 verdicts are not as expected", "5/6", "83.3 %", "worm", "0 of 2 containers fit"):
         assert told in text
     for told in ("Without one source", "falco", "kubernetes_audit", "With other settings", "0.50 alerts", "x0.25"):
         assert told in text

@@ -31,14 +31,14 @@ _NARROW = {"of": 5, "changed": 8, "recall": 8, "told": 8, "precis.": 8, "susp.":
 def render(evaluation: Evaluation, page: Page) -> list[str]:
     """The whole page."""
     lines = [*_head(evaluation, page), "", *_figures(evaluation, page)]
-    lines += ["", page.paint("What became of what", BOLD), *_confusion(evaluation.scenarios)]
+    lines += ["", page.paint("Verdicts found, by label and expected verdict", BOLD), *_confusion(evaluation.scenarios)]
     lines += _named("Attacks without an alert", evaluation.missed, page)
     lines += _named("Benign with an alert", evaluation.false_alerts, page)
     lines += ["", *_background(evaluation.background, page)]
     if evaluation.variations is not None:
         lines += _varied(evaluation.variations, page)
     if evaluation.wrong:
-        lines += ["", page.paint("Other verdicts than expected", f"1;{RED}")]
+        lines += ["", page.paint("Verdicts not as expected", f"1;{RED}")]
         for found in evaluation.wrong[:_WRONG_SHOWN]:
             lines += _wrong(found, page)
         if len(evaluation.wrong) > _WRONG_SHOWN:
@@ -83,7 +83,7 @@ def _figures(evaluation: Evaluation, page: Page) -> list[str]:
         for heading, shares in zip(names, ([row[1] for row in rows], [row[2] for row in rows]), strict=True):
             lines.append(page.paint(f"{'':<{_LABEL}}{heading}", BOLD))
             lines += [f"{row[0]:<{_LABEL}}{share_text(share)}" for row, share in zip(rows, shares, strict=True)]
-    lines.append(page.paint("In brackets: where the share lies with 95 % confidence (Wilson).", DIM))
+    lines.append(page.paint("In brackets: the 95 % confidence interval (Wilson).", DIM))
     return lines
 
 
@@ -121,7 +121,7 @@ def _named(title: str, answers: Sequence[Answer], page: Page) -> list[str]:
 
 def _background(background: Background | None, page: Page) -> list[str]:
     if background is None:
-        what = "What it costs in alerts a day was not measured: --background PATH names telemetry believed benign."
+        what = "Alerts per day were not measured: give telemetry believed benign with --background PATH."
         return page.wrap([Span(what, DIM)])
     per_day = [background.alerts_per_day, background.suspicious_per_day]
     alerts, suspicious = ("-" if value is None else f"{value:.2f}" for value in per_day)
@@ -129,8 +129,8 @@ def _background(background: Background | None, page: Page) -> list[str]:
     lines += page.wrap(
         [
             Span(f"{', '.join(shortened(path, _NAME) for path in map(visible, background.paths))}:"),
-            Span(f"{background.records:,} records, behaviour in {background.hours} clock hours:"),
-            Span(f"{alerts} alerts and {suspicious} suspicious records a day", BOLD),
+            Span(f"{background.records:,} records, activity in {background.hours} clock hours:"),
+            Span(f"{alerts} alerts and {suspicious} suspicious records per day", BOLD),
             Span(f"({background.alerts} and {background.suspicious} in all, {background.silenced} silenced);"),
             Span(visible(background.judged)),
         ],
@@ -158,11 +158,11 @@ def _varied(found: Variations, page: Page) -> list[str]:
             lines += [_variation(entry, unit, tuple(columns.values()), page) for entry in variations]
             for entry in variations:
                 lines += _changed(_setting(entry, unit), entry, page)
-    told = "recall, precision: of alerts; told: recall of alerts and suspicious records."
+    told = "recall, precision: alerts only; told: recall, counting suspicious records as well."
     if columns is _NARROW:
         told = (
-            f"of: scenarios that it concerns; changed: with another verdict; {told} susp., lost: attacks told only as "
-            "suspicious, or not at all; worse: benign ones told more gravely."
+            f"of: scenarios affected; changed: verdict changed; {told} susp., lost: attacks reported only as "
+            "suspicious, or not at all; worse: benign scenarios with a more severe verdict."
         )
     return [*lines, "", *page.wrap([Span(told, DIM)])]
 
