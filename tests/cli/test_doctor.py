@@ -124,7 +124,7 @@ def test_captures_of_docker(golden: Golden, shared: Path, monkeypatch: pytest.Mo
     monkeypatch.chdir(shared)
     result = doctor("captures/docker")
     assert (result.exit_code, result.stderr) == (3, "")
-    assert result.stdout.startswith("WHOLE CHAIN: NO, a part of an attack would go unseen\n")
+    assert result.stdout.startswith("WHOLE CHAIN: NO, part of an attack would go unseen\n")
     golden("captures-docker.txt", result.stdout)
 
 

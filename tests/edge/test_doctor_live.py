@@ -204,7 +204,7 @@ def test_containers_of_a_runtime_that_is_not_asked(host: Host) -> None:
     dock = Playing("docker", ("docker_events", json.dumps(created).encode()))
     report = measure_host(host, 0.2, [dock, Playing("sensor", ("falco", executed()))])
     assert states(report)["process"] == "amber"
-    assert "the image is known of 0 of 1" in why(report, "process")
+    assert "image known for 0 of 1" in why(report, "process")
 
 
 def test_losses_are_told(host: Host) -> None:
@@ -229,7 +229,7 @@ def test_a_quiet_host_keeps_its_colours(host: Host) -> None:
     """Nothing ran: that proves nothing."""
     report = measure_host(host, 0.05, [Playing("sensor")])
     assert report.whole_chain
-    assert "none in the time measured" in why(report, "process")
+    assert "none seen while measuring" in why(report, "process")
 
 
 def test_news_is_timed_and_what_was_there_is_not(host: Host) -> None:

@@ -75,7 +75,7 @@ def test_pods_without_the_audit_log_name_nobody(shared: Path) -> None:
     report = examined(shared / "captures" / "cri")
     create = next(entry for entry in report.log_sources if entry.link == "create")
     assert create.state == "amber"
-    assert "nobody is named" in create.why
+    assert "creators are not named" in create.why
     assert "audit log" in (create.mend or "")
 
 

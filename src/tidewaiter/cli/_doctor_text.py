@@ -50,7 +50,7 @@ def _answer(report: Report, page: Page) -> list[str]:
         partly = [entry.link for entry in report.log_sources if entry.state == "amber"]
         partly += ["digest"] if report.digest.state == "amber" else []
         return lines + (_row(page, "in part", [Span(", ".join(partly), YELLOW)]) if partly else [])
-    lines = page.wrap([Span("WHOLE CHAIN: NO,", f"1;{RED}"), Span("a part of an attack would go unseen")])
+    lines = page.wrap([Span("WHOLE CHAIN: NO,", f"1;{RED}"), Span("part of an attack would go unseen")])
     for sentence in report.missing:
         lines += _row(page, "missing", [Span(clipped(sentence, 600))])
     if report.mend is not None:
@@ -100,7 +100,7 @@ def _host(page: Page, host: Host) -> list[str]:
     cgroups = host.cgroups
     told = f"{cgroups.mode or 'none mounted'}" + (f", cgroup2 at {visible(cgroups.cgroup2)}" if cgroups.cgroup2 else "")
     lines += _row(page, "cgroups", [Span(told)])
-    events = {True: "tells events", False: "tells no events", None: "does not say whether it tells events"}
+    events = {True: "reports events", False: "reports no events", None: "does not say whether it reports events"}
     lines += _row(page, "conntrack", [Span(events[kernel.conntrack_events] if kernel.conntrack else "not loaded")])
     lines += _row(page, "audit", [Span(_audit(host))])
     lines += _row(page, "user", [Span(_user(host))])
@@ -108,7 +108,7 @@ def _host(page: Page, host: Host) -> list[str]:
         style = "" if socket.state == "answers" else YELLOW if socket.state in ("silent", "forbidden") else DIM
         lines += _row(page, socket.runtime, [Span(clipped(runtime_sentence(socket), 400), style)])
     if host.kubelet:
-        lines += _row(page, "kubelet", [Span("has been at work here")])
+        lines += _row(page, "kubelet", [Span("its files are on this host")])
     return lines + _row(page, "sensor", [Span(f"{host.sensor.chosen}:", BOLD), Span(clipped(host.sensor.why, 400))])
 
 
@@ -117,7 +117,7 @@ def _audit(host: Host) -> str:
     if not host.kernel.audit:
         return "not in this kernel"
     if audit.enabled is None:
-        return "may not be asked (CAP_AUDIT_CONTROL)"
+        return "no permission to ask (needs CAP_AUDIT_CONTROL)"
     rules = {True: "recorded", False: "not recorded", None: "not known"}
     lost = f", {audit.lost:,} records lost since boot" if audit.lost else ""
     return (
@@ -175,7 +175,7 @@ def _source(page: Page, name: str, source: SourceReport, *, are_named: bool) -> 
         told = f"{clock(first)} to {clock(last)} ({span(last - first)})"
         lines += _detail(page, [Span(told)]) + _gap(page, source, last - first)
     links = ", ".join(f"{link} {count:,}" for link, count in source.links.items())
-    lines += _detail(page, [Span(f"tells: {links or 'nothing of images or containers'}", DIM)])
+    lines += _detail(page, [Span(f"reports: {links or 'nothing about images or containers'}", DIM)])
     for noun, reach in (("executions", source.execs), ("connections", source.flows)):
         if reach is not None:
             lines += _detail(page, _reach(noun, reach))
@@ -183,10 +183,10 @@ def _source(page: Page, name: str, source: SourceReport, *, are_named: bool) -> 
         lines += _detail(page, _nodes(source))
     expired = source.outcomes.get("expired", 0)
     if expired:
-        words = f"{expired:,} came too late to count: read unsorted files apart from each other"
+        words = f"{expired:,} came too late to count: read unsorted files separately"
         lines += _detail(page, [Span(words, YELLOW)])
     if source.dropped is not None:
-        lines += _detail(page, [Span(f"lost by its own account: {source.dropped:,}", RED if source.dropped else "")])
+        lines += _detail(page, [Span(f"lost, by its own count: {source.dropped:,}", RED if source.dropped else "")])
     if source.arrival is not None:
         timing = source.arrival
         ahead = "; its clock is ahead of ours" if timing.min_s < 0 else ""
@@ -194,8 +194,8 @@ def _source(page: Page, name: str, source: SourceReport, *, are_named: bool) -> 
             page,
             [
                 Span(
-                    f"from event to us: {timing.min_s * 1000:.1f} ms at least, "
-                    f"{timing.median_s * 1000:.1f} ms in the middle{ahead}"
+                    f"delay from event to arrival: minimum {timing.min_s * 1000:.1f} ms, "
+                    f"median {timing.median_s * 1000:.1f} ms{ahead}"
                 )
             ],
         )
@@ -245,9 +245,9 @@ def _clocks(page: Page, report: Report) -> Iterable[str]:
             f"{entry.source} and {entry.beside} ({node}, {entry.moments:,} moment{'' if entry.moments == 1 else 's'}):"
         )
         if entry.offset_s is None:
-            verdict = Span("too few moments that both saw", DIM)
+            verdict = Span("too few events seen by both", DIM)
         elif abs(entry.offset_s) < _ALIKE_S:
-            verdict = Span(f"together ({entry.offset_s:+.3f} s)", GREEN)
+            verdict = Span(f"in sync ({entry.offset_s:+.3f} s)", GREEN)
         else:
             verdict = Span(f"{entry.source} is {entry.offset_s:+.3f} s off", YELLOW)
         yield from page.wrap([Span(pair), verdict], "  ", "      ")
@@ -259,10 +259,10 @@ def _read(page: Page, report: Report) -> list[str]:
         return []
     share = f" ({100 * read.recognised // read.records} %)" if read.records else ""
     files = f"{read.files:,} file{'' if read.files == 1 else 's'}"
-    told = f"{read.records:,} in {files}, of {read.recognised:,}{share} the source was recognised"
+    told = f"{read.records:,} in {files}, source recognised for {read.recognised:,}{share}"
     lines = _row(page, "records", [Span(told)])
     if report.sources and not any(source.nodes for source in report.sources.values()):
-        words = "none is named: give --node NAME where all of it is of one machine"
+        words = "none is named: give --node NAME if all of it is from one machine"
         lines += _row(page, "nodes", [Span(words, YELLOW)])
     for unread in read.unread:
         lines += _row(page, "incomplete", [Span(f"{clipped(unread.stream, 200)}: {clipped(unread.why, 300)}", RED)])

@@ -90,31 +90,31 @@ def share(part: int, whole: int) -> str:
 def _image(sources: Mapping[str, SourceReport], containers: Containers) -> Verdict:
     pulls, names = _count(sources, "pull"), _count(sources, "name")
     if not pulls and not names:
-        told = "no record tells that an image came"
+        told = "no image pull and no image name was seen"
         return "red", told, f"record `docker events` or `ctr events` ({_GUIDE})"
     if not pulls:
-        told = f"no pull was seen, only names of images that were there ({names:,})"
-        return "amber", told, "record `docker events` or containerd's log all the time: a pull is told once"
+        told = f"no pull was seen, only names of images already present ({names:,})"
+        return "amber", told, "record `docker events` or containerd's log continuously: a pull is reported only once"
     if not containers.known:
-        return "amber", f"{_counted(pulls, 'pull')}, and no container is known", _runtime_mend(sources)
+        return "amber", f"{_counted(pulls, 'pull')}, but no container is known", _runtime_mend(sources)
     if not containers.pulled:
         told = f"{_counted(pulls, 'pull')}, but none of an image that a known container was made from"
-        return "amber", told, "read pulls and containers of the same machines and of the same time"
-    told = f"{_counted(pulls, 'pull')}; the pull is known of {share(containers.pulled, containers.known)} containers"
+        return "amber", told, "read pulls and containers from the same machines and the same time"
+    told = f"{_counted(pulls, 'pull')}; pull known for {share(containers.pulled, containers.known)} containers"
     if containers.pulled < NEARLY_ALL * containers.known:
-        return "amber", told, "read further back: images that were there before the first record have no pull"
+        return "amber", told, "read older telemetry: images present before the first record have no pull"
     return "green", told, None
 
 
 def _create(sources: Mapping[str, SourceReport], containers: Containers) -> Verdict:
     created, known = containers.created, containers.known
     if not created:
-        told = f"of none of {_counted(known, 'known container')} the create was seen" if known else "no create was seen"
+        told = f"no create was seen for any of {_counted(known, 'known container')}" if known else "no create was seen"
         return "red", told, f"record `docker events`, `ctr events` or the Kubernetes audit log ({_GUIDE})"
-    told = f"the create is known of {share(created, known)} containers"
+    told = f"create known for {share(created, known)} containers"
     if containers.in_pods and not containers.asked:
-        told += "; nobody is named, for the API server's request was not seen"
-        return "amber", told, f"switch on the Kubernetes audit log at level RequestResponse for pods ({_GUIDE})"
+        told += "; creators are not named, because the API server's request was not seen"
+        return "amber", told, f"enable the Kubernetes audit log at level RequestResponse for pods ({_GUIDE})"
     if created < NEARLY_ALL * known:
         return "amber", told, "read further back, or add `docker inspect`, `crictl inspect` or pod lists"
     return "green", told if containers.in_pods else f"{told}; no Kubernetes here", None
@@ -123,13 +123,13 @@ def _create(sources: Mapping[str, SourceReport], containers: Containers) -> Verd
 def _start(sources: Mapping[str, SourceReport], containers: Containers) -> Verdict:
     started, known = containers.started, containers.known
     if not started:
-        told = f"of none of {_counted(known, 'known container')} the start was seen" if known else "no start was seen"
+        told = f"no start was seen for any of {_counted(known, 'known container')}" if known else "no start was seen"
         return (
             "red",
             told,
             f"record the runtime's events (`docker events`, `ctr events`) or Kubernetes events ({_GUIDE})",
         )
-    told = f"the start is known of {share(started, known)} containers"
+    told = f"start known for {share(started, known)} containers"
     if started < NEARLY_ALL * known:
         return "amber", told, "read further back, or add `docker inspect`, `crictl inspect` or pod lists"
     return "green", told, None
@@ -146,31 +146,30 @@ def _behaviour(sources: Mapping[str, SourceReport], containers: Containers, link
     joined = share(reached.container, reached.seen)
     if not reached.container:
         if reached.named:
-            told = f"{_counted(reached.seen, noun)}, none in a container that any other record knows"
+            told = f"{_counted(reached.seen, noun)}, none in a container that other records know"
             return "red", told, _runtime_mend(sources)
-        told = f"{_counted(reached.seen, noun)}, of the host or joined to no container"
+        told = f"{_counted(reached.seen, noun)}, of the host or not attributable to a container"
         return "red", told, _join_mend(sources, link)
-    told = f"{joined} {noun}s joined to containers"
+    told = f"{joined} {noun}s attributed to containers"
     # Of records that name no container nobody can tell how many are the host's own.
     if reached.named and reached.container >= NEARLY_ALL * reached.named:
         hosts = reached.seen - reached.named
         if hosts and reached.container <= reached.named:
-            told = (
-                f"{share(reached.container, reached.named)} {noun}s that name a container joined; {hosts:,} name none"
-            )
+            told = f"{share(reached.container, reached.named)} {noun}s that name a container attributed"
+            told += f"; {hosts:,} name none"
         return "green", told, None
     if reached.container >= NEARLY_ALL * reached.seen:
         return "green", told, None
     if reached.named:
         return "amber", told, _runtime_mend(sources)
-    return "amber", f"{told}; the rest is the host's, or lost", _join_mend(sources, link)
+    return "amber", f"{told}; the rest belongs to the host or could not be attributed", _join_mend(sources, link)
 
 
 def _digest(sources: Mapping[str, SourceReport], containers: Containers) -> Digest:
     known, proven = containers.known, containers.with_digest
     if not known:
         return Digest(state="red", why="no container is known", mend=_runtime_mend(sources))
-    told = f"the config digest is known of {share(proven, known)} containers"
+    told = f"config digest known for {share(proven, known)} containers"
     state: State = "red" if not proven else "amber" if proven < NEARLY_ALL * known else "green"
     return Digest(state=state, why=told, mend=_digest_mend(sources) if state != "green" else None)
 
@@ -212,7 +211,7 @@ def _join_mend(sources: Mapping[str, SourceReport], link: str) -> str:
     if link == "process" or _told_by(sources, (link,)) == ["auditd"]:
         is_given = any(name in sources for name in ("docker_inspect", "containerd_events"))
         return _NAMING if is_given else _FOR_PIDS
-    return "add pod lists, pod status or `docker inspect` of the same time: they say whose an address was"
+    return "add pod lists, pod status or `docker inspect` of the same time: they say which container had an address"
 
 
 # --------------------------------------------------------------------------------------------- counting

@@ -20,7 +20,7 @@ _SIGHTS = {
     "process": "execs",
     "connection": "connections",
 }
-_OTHERS = "see that the runtimes of all containers here answer at their sockets"
+_OTHERS = "check that the runtimes of all containers here answer at their sockets"
 _NAMES = {"docker": "Docker", "containerd": "containerd", "podman": "Podman"}
 
 
@@ -63,7 +63,7 @@ def runtime_mend(socket: Socket) -> str:
     if socket.state == "forbidden":
         return f"run it as root (sudo), or as a user who may use {socket.address}"
     if socket.state == "silent":
-        return f"see whether {_NAMES[socket.runtime]} runs and is well; {socket.why}"
+        return f"check whether {_NAMES[socket.runtime]} runs and is healthy; {socket.why}"
     return f"start {_NAMES[socket.runtime]}, or name its socket in {VARIABLES[socket.runtime]}"
 
 
@@ -90,11 +90,13 @@ def _lifecycle(host: Host, link: str) -> Verdict:
         if not failing:
             mend += " in DOCKER_HOST, CONTAINERD_ADDRESS or CONTAINER_HOST"
         return "red", f"no container runtime answers ({told})", mend
-    told = " and ".join(_NAMES[socket.runtime] for socket in answering) + " can be asked"
+    told = " and ".join(_NAMES[socket.runtime] for socket in answering) + (
+        " answers" if len(answering) == 1 else " answer"
+    )
     if failing:
         return "amber", f"{told}, but not {runtime_sentence(failing[0])}", runtime_mend(failing[0])
     if link == "create" and host.kubelet:
-        told += "; a kubelet is here, and who asked it only the API server tells"
+        told += "; a kubelet has run here, and only the API server's audit log names who created a pod"
         return "amber", told, "give the API server's audit log to `tidewaiter hunt` (docs/sources-guide.md)"
     return "green", told, None
 
@@ -104,7 +106,11 @@ def _process(host: Host) -> Verdict:
     if sensor.chosen == "bpf":
         return "green", f"sensor bpf: {sensor.why}", None
     if sensor.chosen == "proc":
-        return "amber", f"sensor proc: {sensor.why}; arguments of very short processes may be missing", sensor.mend
+        return (
+            "amber",
+            f"sensor proc: {sensor.why}; arguments of very short-lived processes may be missing",
+            sensor.mend,
+        )
     if sensor.chosen == "audit" and host.audit.execve_rule:
         return "amber", f"sensor audit: {sensor.why}; containers are known by process ids only", sensor.mend
     return "red", f"no sensor of processes can be used: {sensor.why}", sensor.mend
@@ -113,14 +119,16 @@ def _process(host: Host) -> Verdict:
 def _connection(host: Host) -> Verdict:
     sensor = host.sensor
     if sensor.chosen == "bpf":
-        return "green", "sensor bpf: TCP and UDP, refused ones too", None
+        return "green", "sensor bpf: TCP and UDP, refused connections too", None
     if sensor.chosen == "proc" and _has_conntrack(host):
-        told = "conntrack: containers are known by address only, those in the host's network and refused ones are not"
+        told = (
+            "conntrack: containers known by address only; host-network containers and refused connections are not seen"
+        )
         return "amber", told, sensor.mend
     kernel = host.kernel
     if kernel.conntrack and kernel.conntrack_events is False:
         mend = "sysctl net.netfilter.nf_conntrack_events=1"
-        return "red", "conntrack tells no events (net.netfilter.nf_conntrack_events is 0)", mend
+        return "red", "conntrack reports no events (net.netfilter.nf_conntrack_events is 0)", mend
     return "red", f"no sensor of connections can be used: {sensor.why}", sensor.mend
 
 
@@ -153,15 +161,15 @@ def _measured(link: str, verdict: Verdict, findings: Findings) -> Verdict:
             reach.image_name += part.image_name
     lost = sum(source.dropped or 0 for source in findings.sources.values())
     if not reach.seen:
-        return state, f"{why}; none in the time measured", mend
-    told = f"{why}; measured: {share(reach.container, reach.seen)} {noun}s joined to containers"
+        return state, f"{why}; none seen while measuring", mend
+    told = f"{why}; measured: {share(reach.container, reach.seen)} {noun}s attributed to containers"
     if not reach.container:
         return "red", told, mend or _OTHERS
     if reach.container < NEARLY_ALL * reach.seen:
         return "amber", told, mend or _OTHERS
     if reach.image_name < NEARLY_ALL * reach.container:
         # The sensor sees the containers of every runtime here, also of one that is not asked.
-        told += f", the image is known of {share(reach.image_name, reach.container)}"
+        told += f", image known for {share(reach.image_name, reach.container)}"
         return "amber", told, mend or _OTHERS
     if lost:
         return "amber", f"{told}, {lost:,} lost", mend or "give it more processor time, or fewer containers"
@@ -175,11 +183,11 @@ def _digest(host: Host, findings: Findings | None) -> Digest:
         return Digest(state="red", why=why, mend=mend)
     if findings is not None and findings.containers.known:
         containers = findings.containers
-        told = f"the config digest is known of {share(containers.with_digest, containers.known)} containers"
+        told = f"config digest known for {share(containers.with_digest, containers.known)} containers"
         if not containers.with_digest:
             return Digest(state="red", why=told, mend=_OTHERS)
         if containers.with_digest < NEARLY_ALL * containers.known:
             return Digest(state="amber", why=told, mend=_OTHERS)
         return Digest(state="green", why=told, mend=None)
     names = " and ".join(_NAMES[socket.runtime] for socket in answering)
-    return Digest(state="green", why=f"{names} can be asked for it as images and containers come", mend=None)
+    return Digest(state="green", why=f"{names} can report it when images and containers appear", mend=None)

@@ -24,7 +24,9 @@ def bpf_problems(kernel: Kernel, permissions: Permissions) -> list[tuple[str, st
         told = "the kernel has no bpf() system call (no /proc/sys/kernel/unprivileged_bpf_disabled)"
         found.append((told, "boot a kernel built with CONFIG_BPF_SYSCALL"))
     if kernel.lockdown == "confidentiality":
-        found.append(("kernel lockdown (confidentiality) forbids BPF to read", "boot with lockdown=integrity or none"))
+        found.append(
+            ("kernel lockdown (confidentiality) keeps BPF from reading", "boot with lockdown=integrity or none")
+        )
     if kernel.libbpf is None:
         found.append(("the library libbpf.so.1 is not installed", "install libbpf (Debian: apt-get install libbpf1)"))
     held = set(permissions.capabilities)
@@ -53,12 +55,12 @@ def choose_sensor(
     mend = "; ".join(cure for _, cure in problems) or None
     if is_usable("proc", kernel.proc_connector and "net_admin" in held):
         flows = "connections by conntrack" if sees_conntrack(kernel, permissions) else "no connections"
-        why = f"no BPF: {problem}; the proc connector tells of processes, {flows}"
+        why = f"no BPF: {problem}; the proc connector reports processes, {flows}"
         return Sensor(chosen="proc", why=why, mend=mend)
     if is_usable("audit", kernel.audit and "audit_read" in held):
-        rule = "" if audit.execve_rule else ", once a rule for execve is there"
-        return Sensor(chosen="audit", why=f"no BPF: {problem}; audit tells of processes{rule}", mend=mend)
-    return Sensor(chosen="none", why=f"{problem}; nor may the proc connector or audit be read", mend=mend)
+        rule = "" if audit.execve_rule else ", once there is a rule for execve"
+        return Sensor(chosen="audit", why=f"no BPF: {problem}; audit reports processes{rule}", mend=mend)
+    return Sensor(chosen="none", why=f"{problem}; and the proc connector and audit are not usable either", mend=mend)
 
 
 def sees_conntrack(kernel: Kernel, permissions: Permissions) -> bool:
