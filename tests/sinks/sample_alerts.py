@@ -213,7 +213,7 @@ def kubernetes_alert() -> Alert:
                 at(-8.8),
                 "kubernetes_audit",
                 "audit.log:4107",
-                "pod monitoring/node-exporter-7d9c94f6b5-x2x7q asked for",
+                "pod monitoring/node-exporter-7d9c94f6b5-x2x7q requested",
             ),
             Evidence(
                 "pull",

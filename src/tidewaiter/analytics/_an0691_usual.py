@@ -124,7 +124,7 @@ def _standing(usual: Usual) -> str:
     mature = "mature" if known.is_mature else "not mature"
     if known.is_mature and known.starts == 0:
         mature += ", but no container start was observed"
-    before = f" (last known: {usual.predecessor})" if usual.predecessor is not None else ""
+    before = f" (previous content: {usual.predecessor})" if usual.predecessor is not None else ""
     return (
         f"baseline: {usual.key.path} {_content_words(usual)}{before}; "
         f"{_percent(known.share)} complete (at least {_percent(known.share_at_least)}), {mature}"

@@ -38,7 +38,7 @@ def render_explanation(found: Explanation, width: int, *, color: bool) -> str:
         (
             "Elsewhere",
             _neighbours(found.elsewhere, found, page, is_why=False)
-            or [f"{_INDENT}none: no related alert or container in these records"],
+            or [f"{_INDENT}none: no related alert, and no other container with this content, in these records"],
         ),
         ("Silent", [*_silent(found, page), *_neighbours(found.silent, found, page, is_why=True)]),
         ("Next", _list(found.next, page)),

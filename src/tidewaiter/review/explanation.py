@@ -68,9 +68,7 @@ def explained(
 
 def _baseline_words(baseline: BaselineShown | None) -> str:
     if baseline is None:
-        return (
-            "none: no baseline was given, or it does not know this workload; learn one with tidewaiter baseline learn"
-        )
+        return "none: no baseline was given, or it does not know this workload (see: tidewaiter baseline learn)"
     # Rounded down: nothing is complete that is not.
     share = f"{int(baseline.completeness * 1000) / 10:g} % complete"
     share += f" (at least {int(baseline.completeness_at_least * 1000) / 10:g} %)"

@@ -66,7 +66,7 @@ _KNOWN = (
     ),
     (
         "who:",
-        "there is nobody to ask; the runtime's API may have been used directly",
+        "no record says whom to ask; the runtime's API may have been used directly",
         "kubernetes:audit (DC0072 Container Creation)",
         "the Kubernetes audit log or admission reviews; a registry's log for who pulled",
     ),

@@ -180,7 +180,10 @@ class _Trial:
         if not is_sayable_there:
             reasons.append("by any scope: the name of the place is not printable or too long for a policy")
         if not beside:
-            reasons.append("by user: the records do not name one person or account that created all of them")
+            reasons.append(
+                "by user: no single person or account is named as the creator of all of them "
+                "(controllers and shared accounts do not count)"
+            )
         ways: list[Way] = [*(("content",) if proven else ()), "repository", *(("user",) if beside else ())]
         for way in ways:
             scope = scope_for(way, proven if way == "content" else records, beside, self._effect)
