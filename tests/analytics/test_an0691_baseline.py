@@ -179,7 +179,10 @@ def test_after_the_window_a_weak_one_rises_only_where_that_is_unlikely() -> None
     busy = beside(msgspec.structs.replace(old, entries=old.entries | once))
     assert judged("new", *USUALLY, ran(600, "a", "/opt/tools/dump"), beside=busy).only.verdict == "alert"
     assert verdict(judged("new", *USUALLY, late, beside=busy)) == "quiet"
-    assert judged("new", *USUALLY, connected(3 * 3600, "a", "198.51.100.77", 443), beside=busy).only.verdict == "suspicious"
+    assert (
+        judged("new", *USUALLY, connected(3 * 3600, "a", "198.51.100.77", 443), beside=busy).only.verdict
+        == "suspicious"
+    )
 
 
 @pytest.mark.parametrize("row", ["internal_egress", "unseen_program"])

@@ -136,3 +136,25 @@ def test_wallets_hold_their_checksum(address: str, currency: str | None) -> None
 def test_keccak_is_the_one_before_sha3() -> None:
     """Against the published value for no bytes at all."""
     assert keccak256(b"").hex() == "c5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("The malware pushed hub.badcorp.io/a0s/cache to a registry.", {("image", "hub.badcorp.io/a0s/cache")}),
+        ("It then pulls the cr.evil.top:5000/t/agent.", {("image", "cr.evil.top:5000/t/agent")}),
+        ("The malicious reg.drop.top/x/y image mines.", {("image", "reg.drop.top/x/y")}),
+        ("The malware runs cdn.evil.top/loader:1.2 there.", {("image", "cdn.evil.top/loader:1.2")}),
+        ("The malware calls panel.evil.top/a/b.", {("url", "panel.evil.top/a/b"), ("domain", "panel.evil.top")}),
+        ("The malware pulled evil.top/a/b.sh.", {("url", "evil.top/a/b.sh"), ("domain", "evil.top")}),
+        ("The malware pushed to.evil.top/up?x=1.", {("url", "to.evil.top/up?x=1"), ("domain", "to.evil.top")}),
+    ],
+)
+def test_an_image_at_an_unknown_registry_is_no_page(text: str, expected: set[tuple[str, str]]) -> None:
+    """What is pushed or pulled, or called an image, or has a tag; its registry is no indicator of its own."""
+    assert values(text) == expected
+
+
+def test_a_repository_of_code_that_is_pulled_is_no_image() -> None:
+    """Forges hold code."""
+    assert not {kind for kind, _ in values("The malware pulled github.com/evil/tool from the net.")} & {"image"}

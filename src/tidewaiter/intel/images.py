@@ -51,6 +51,21 @@ _HUB = re.compile(
     r"hub\.docker\.com/_/(?P<official>[a-z0-9._-]{2,60})"
 )
 _NAMESPACED = re.compile(rf"(?<![\w./@:\\-])(?P<ref>[a-z0-9][a-z0-9_-]{{1,40}}+/{_PART}{_TAIL})(?![\w/])")
+_AT_HOST = re.compile(
+    rf"(?<![\w./@:\\-])(?P<ref>(?:[a-z0-9][a-z0-9-]{{0,62}}\.){{1,6}}[a-z]{{2,20}}(?::[0-9]{{2,5}})?(?:/[a-z0-9][a-z0-9._-]{{0,100}}+){{1,6}}{_TAIL})"
+    r"(?![\w/?=&%])"
+)
+"""At a registry that only its owner knows: a URL without a scheme looks alike."""
+_PULLED = re.compile(
+    r"\b(?:push|pull)(?:s|ed|ing)?(?: (?:and (?:ran|runs|started)|the|an?|its|their|malicious|container|image)){0,6}"
+    r"[ `\"'“(]{1,3}\Z",
+    re.IGNORECASE,
+)
+_THEN_IMAGE = re.compile(
+    r"[`\"'”)]{0,2} (?:container |docker )?(?:images?\b|(?:to|from|in) (?:a|the|its|their) registr)", re.I
+)
+_FORGE = re.compile(r"(?:www\.)?(?:github|gitlab|bitbucket|codeberg|gitee|sourceforge)\.")
+_FILE_END = re.compile(r"\.(?:sh|py|pl|js|php|html?|txt|zip|gz|tgz|bin|elf|exe|json|ya?ml|md|git|pdf|png|jpg|ko|so)\Z")
 _TAGGED = re.compile(
     r"(?<![\w./@:\\-])(?P<ref>[a-z][a-z0-9-]{2,40}+:(?:latest|alpine|slim|"
     r"[0-9]{1,4}(?:\.[0-9]{1,4}){0,3}(?:-[a-z0-9.]{1,20})?|v[0-9][\w.]{0,20}))(?![\w/:.])"
@@ -67,6 +82,8 @@ _NOT_IMAGES = re.compile(
 _PLACEHOLDER = re.compile(
     r"[<>${}*]|\b(?:image|your|example|namespace|repo|user|username|org|myimage|name|path)(?:[/:]|\Z)", re.IGNORECASE
 )
+_EXAMPLE = re.compile(r"\A(?:[\w-]{1,63}\.){1,6}example(?=[:/])")
+"""A host under the top-level domain of examples: in whose stead it stands, and that it is an image, is plain."""
 _NO_REFERENCE = word_set("the a an it this that is was scratch true false null none image images")
 OFFICIAL = word_set(
     "adminer alpine amazonlinux archlinux bash buildpack-deps busybox caddy cassandra centos clojure composer "
@@ -108,6 +125,9 @@ def images(passage: Passage) -> Iterator[Candidate]:
                 continue
             if _VERSIONED.search(ref) or _is_called_image(passage, found.start()):
                 yield from _candidate(ref, found.start("ref"))
+        for found in _AT_HOST.finditer(text):
+            if _is_at_host(passage, found):
+                yield from _candidate(found["ref"], found.start("ref"))
         for found in _TAGGED.finditer(text):
             if found["ref"].partition(":")[0] in OFFICIAL:
                 yield from _candidate(found["ref"], found.start("ref"))
@@ -142,6 +162,15 @@ def _is_called_image(passage: Passage, start: int) -> bool:
     return any(_IMAGE_WORDS.search(text) for text in (*words, *listed))
 
 
+def _is_at_host(passage: Passage, found: re.Match[str]) -> bool:
+    """Whether `host/path` is an image and no page: its tag says so, or what is done with it."""
+    ref, text = found["ref"].rstrip("."), passage.text
+    if _FILE_END.search(ref) or _FORGE.match(ref):
+        return False
+    is_used = _PULLED.search(text[max(0, found.start() - 80) : found.start()]) or _THEN_IMAGE.match(text, found.end())
+    return bool(_VERSIONED.search(ref) or is_used)
+
+
 def _argument(arguments: str, start: int) -> Iterator[Candidate]:
     skip = False
     for word in re.finditer(r"[^\s\\]+", arguments):
@@ -162,7 +191,12 @@ def _candidate(ref: str, start: int) -> Iterator[Candidate]:
         found = parse_reference(ref)
     except ImageReferenceError:
         return
-    if found.registry is None or found.path is None or len(found.path) < 2 or _PLACEHOLDER.search(ref):
+    if (
+        found.registry is None
+        or found.path is None
+        or len(found.path) < 2
+        or _PLACEHOLDER.search(_EXAMPLE.sub("", ref))
+    ):
         return
     yield Candidate(type="image", value=familiar(found), start=start, end=start + len(ref))
 
