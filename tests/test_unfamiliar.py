@@ -2,11 +2,16 @@
 
 from collections.abc import Sequence
 
+import pytest
+
 from baselines import Known, key, learned
 from made_events import AN0691, CORPORATE, OURS, connected, created, feed, pod_of, ran, started
-from tidewaiter.chain import Chain
+from tidewaiter import unfamiliar
+from tidewaiter.chain import Action, Chain
 from tidewaiter.engine import Engine
 from tidewaiter.event import Event
+from tidewaiter.habit import Habit, habit_of
+from tidewaiter.policy import TrustPolicy
 
 USUAL = [ran(2 + at / 10, "a", f"/opt/usual/{chr(97 + at)}x") for at in range(20)]
 NEW = [connected(5 + at / 10, "a", f"10.9.{at}.1", 6379) for at in range(50)]
@@ -84,3 +89,26 @@ def test_long_arguments_are_told_apart_though_they_are_not_remembered() -> None:
         events[0].time_ns,
         events[2].time_ns,
     ]
+
+
+def test_nothing_long_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever chooses names of thousands of characters must not fill the memory with them."""
+    named: list[Action] = []
+
+    def counted(action: Action, policy: TrustPolicy) -> Habit | None:
+        named.append(action)
+        return habit_of(action, policy)
+
+    monkeypatch.setattr(unfamiliar, "habit_of", counted)
+    long = "x" * 600
+    told: list[list[Event]] = [
+        [ran(seconds, "a", "x", exe="/x") for seconds in (5, 6)],
+        [ran(seconds, "a", "x", exe=f"/{long}") for seconds in (5, 6)],
+        [ran(seconds, "a", "x", parent_exe=f"/{long}") for seconds in (5, 6)],
+        [connected(seconds, "a", "10.0.0.1", dst_name=long) for seconds in (5, 6)],
+        [connected(seconds, "a", "10.0.0.1", protocol=long) for seconds in (5, 6)],
+    ]
+    for number, events in enumerate(told):
+        named.clear()
+        chain_of(events, Known(learned("X", *USUAL, of=key("api"))))
+        assert len(named) == (2 if number else 1)

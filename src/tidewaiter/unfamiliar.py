@@ -16,7 +16,7 @@ from tidewaiter.policy import TrustPolicy
 
 _REMEMBERED = 32_768
 _LONGEST_REMEMBERED = 512
-"""Characters of arguments that are worth remembering: longer ones hardly come twice."""
+"""Characters of what was done that are worth remembering: what is longer hardly comes twice."""
 
 
 class Unfamiliar:
@@ -63,7 +63,8 @@ class Unfamiliar:
         habit = habit_of(action, self._policy)
         # Who started it may be what is not known of it.
         name = None if habit is None else f"{habit.kind} {habit.what}\n{parent_of(action) or ''}"
-        if sum(map(len, action.args)) <= _LONGEST_REMEMBERED:
+        told = (*action.args, action.exe, action.parent_exe, action.dst_name, action.protocol)
+        if sum(len(text) for text in told if text is not None) <= _LONGEST_REMEMBERED:
             if len(self._names) >= _REMEMBERED:
                 self._names.clear()
             self._names[did] = name
