@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tidewaiter import shape
 from tidewaiter.chain import Action
 from tidewaiter.habit import habit_of
 from tidewaiter.policy import DEFAULT_POLICY
-from tidewaiter.shape import shape_of
+from tidewaiter.shape import shape_of, shape_of_path
 
 pytestmark = pytest.mark.property
 
@@ -53,6 +54,20 @@ def test_every_exec_that_has_a_name_has_a_bounded_habit(args: list[str], exe: st
         assert len(habit.what.encode()) <= 4 * 256
         assert len(habit.what) <= 256
     assert (habit is None) == (not (exe or args[0]).removesuffix(" (deleted)"))
+
+
+@given(
+    words=st.lists(st.from_regex(r"[0-9]{1,70}|\S{1,70}", fullmatch=True), min_size=1, max_size=4), keeps=st.booleans()
+)
+def test_what_is_remembered_of_words_is_what_they_are(words: list[str], keeps: bool) -> None:
+    """Long and short, asked for the first time and again; of a number nothing is asked at all."""
+    is_internal = DEFAULT_POLICY.is_internal
+    for word in (*words, *words):
+        told = shape._shaped_parts.__wrapped__(word, is_internal, keeps)
+        assert shape._shaped(word, is_internal, keeps) == told
+        assert shape._read(word) == shape._read.__wrapped__(word)
+        assert not (word.isascii() and word.isdigit()) or shape._read(word) == shape._NUMBER_READ
+        assert shape_of_path(f"{word}/x") == shape_of_path.__wrapped__(f"{word}/x")
 
 
 @given(line=LINES, one=HOSTS, other=HOSTS, port=PORTS, other_port=PORTS)
