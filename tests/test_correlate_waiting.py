@@ -121,6 +121,28 @@ def test_what_waits_is_looked_through_after_as_many_events_as_waited_on(monkeypa
     assert left == [2, 1, 2, 1, 4, 3, 2, 1]
 
 
+def test_what_is_older_than_whoever_has_its_process_id_is_not_filed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fifty thousand may wait under one id that is used again and again."""
+    machine = engine()
+    silent = [ran(10, None, "curl", pid=7, parent_pid=100, line=line) for line in range(5)]
+    feed(machine, silent)
+    filed: list[Event] = []
+    monkeypatch.setattr(machine.activity, "refile", filed.append)
+    feed(machine, [started(10 + 31 * again, f"c{again}", pid=100, line=again) for again in (1, 2, 3)])
+    assert filed == []
+    assert list(machine.activity.waiting) == silent
+
+
+def test_what_was_found_by_its_process_id_is_looked_through_as_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While learning it waits too, until it is certain whose the id was."""
+    monkeypatch.setattr(correlate, "_SWEEP_EVERY", 2)
+    machine = engine(learning=True)
+    feed(machine, [created(0, "a"), started(1, "a", pid=100)])
+    feed(machine, [ran(10, None, "ls", pid=101, parent_pid=100, line=line) for line in range(9)])
+    machine.correlator.sweep()
+    assert machine.correlator.progress().until_sweep == 9
+
+
 def test_what_comes_when_its_time_is_up_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     """It begins to wait, and is given up before anything else is filed."""
     monkeypatch.setattr(correlate, "_SWEEP_EVERY", 1)

@@ -90,6 +90,16 @@ def test_event_without_a_time_waits_to_the_end() -> None:
     assert len(list(room.overdue(before(END_NS)))) == 1
 
 
+def test_what_is_older_than_asked_for_goes_on_waiting_in_its_place() -> None:
+    """It is neither given out nor counted as having come anew."""
+    room = WaitingRoom()
+    events = [exec_at(seconds) for seconds in (1, 5, 3)]
+    for event in events:
+        room.add(event, ("pid:7",))
+    assert room.claim("pid:7", at(3)) == events[1:]
+    assert [event for event, _ in room.entries()] == events[:1]
+
+
 def test_first_under_a_name_goes_on_waiting() -> None:
     """Asking who waits claims nobody."""
     room = WaitingRoom()

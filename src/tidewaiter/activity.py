@@ -59,7 +59,7 @@ class Activity:
         """Chains, and pods with their cluster, that a record spoke of; the engine empties it."""
         self.refile: Callable[[Event], Outcome] = lambda event: "unattributed"
         """Files an event that waited, whatever its kind; the correlator sets it."""
-        self._learned: list[str] = []
+        self._learned: list[tuple[str, int]] = []
         self._is_resolving = False
         self._settles = settles
         self._on_resolved = on_resolved
@@ -188,9 +188,10 @@ class Activity:
 
     # ------------------------------------------------------------------------------------------ waiting
 
-    def resolve(self, name: str, refile: Callable[[Event], Outcome]) -> None:
-        """What waited under a name is filed now. It came in time: waiting does not make it late."""
-        for event in self.waiting.claim(name):
+    def resolve(self, name: str, refile: Callable[[Event], Outcome], since_ns: int = 0) -> None:
+        """What waited under a name, and is from no earlier than that, is filed now. It came in time: waiting does not
+        make it late."""
+        for event in self.waiting.claim(name, since_ns):
             self._on_resolved(event, refile(event))
 
     def wait(self, event: ContainerEvent, *also: str) -> Outcome:
@@ -211,8 +212,8 @@ class Activity:
             self._on_resolved(left, self._last_resort(left))
         return "waiting"
 
-    def give_up(self, until: Callable[[Event], int]) -> None:
-        """What is from before the time that `until` says for it waits no longer."""
+    def give_up(self, until: Callable[[Event], int]) -> int:
+        """What is from before the time that `until` says for it waits no longer. Gives back how much still does."""
         for event in self.waiting.overdue(until):
             self._on_resolved(event, self._last_resort(event))
         for _ in range(len(self._found_by_pid)):
@@ -221,6 +222,7 @@ class Activity:
                 self._note_by_pid(*found)
             else:
                 self._found_by_pid.append(found)
+        return len(self.waiting) + len(self._found_by_pid)
 
     def learn_pid(self, event: ContainerEvent, pid: int | None, time_ns: int, chain: Chain) -> None:
         """A process is in a container; so are those that waited for it."""
@@ -233,13 +235,16 @@ class Activity:
             return
         place = self.directory.node(self.directory.cluster(chain.cluster), chain.node)
         names = {event.node or NODELESS, *node.aliases, *place.aliases}
-        self._learned += [f"pid:{chain.cluster}/{name}/{pid}" for name in sorted(names)]
+        # What is older than all who are known to have had the id goes on waiting.
+        since_ns = node.turns_of(pid)[0][0] - self.policy.clock_skew_ns
+        self._learned += [(f"pid:{chain.cluster}/{name}/{pid}", since_ns) for name in sorted(names)]
         if self._is_resolving:
             return
         # Children are filed one after the other, not inside each other: a tree of processes may be deep.
         self._is_resolving = True
         while self._learned:
-            self.resolve(self._learned.pop(), self.refile)
+            name, since_ns = self._learned.pop()
+            self.resolve(name, self.refile, since_ns)
         self._is_resolving = False
 
     def _last_resort(self, event: Event) -> Outcome:

@@ -147,9 +147,9 @@ class Correlator:
 
     def sweep(self) -> None:
         """Give up what has waited longer than the lateness (and as long again, for sensors that run behind)."""
-        self.activity.give_up(self._read_until)
+        left = self.activity.give_up(self._read_until)
         # As many events again as were looked at in vain: so each of them pays for one look, however many wait.
-        self._until_sweep = max(_SWEEP_EVERY, len(self.activity.waiting))
+        self._until_sweep = max(_SWEEP_EVERY, left)
 
     def close(self) -> None:
         """The stream has ended: nothing more will name what waits."""

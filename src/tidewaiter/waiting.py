@@ -36,10 +36,11 @@ class WaitingRoom:
         oldest = next(iter(self._events))
         return self._take(oldest)
 
-    def claim(self, name: str) -> list[Event]:
-        """All events that wait under a name; they wait no longer."""
-        tickets = self._by_name.get(name)
-        return [self._take(ticket) for ticket in tuple(tickets)] if tickets else []
+    def claim(self, name: str, since_ns: int = 0) -> list[Event]:
+        """The events from no earlier than a time that wait under a name; they wait no longer."""
+        tickets = self._by_name.get(name, ())
+        mine = [ticket for ticket in tickets if (self._events[ticket][0].time_ns or 0) >= since_ns]
+        return [self._take(ticket) for ticket in mine]
 
     def overdue(self, until: Callable[[Event], int]) -> Iterator[Event]:
         """Events from before the time that `until` says for each, the earliest first; each waits until it is its turn,
