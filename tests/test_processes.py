@@ -108,6 +108,18 @@ def test_process_after_the_container_stopped_is_not_in_it() -> None:
     assert behaviours(*events) == []
 
 
+def test_whole_tree_below_a_process_id_used_again_belongs_to_the_later_container() -> None:
+    """Also what a process did that was started by one which is no behaviour; in any order of arrival."""
+    later = [
+        started(7201, "b", pid=100),
+        ran(7210, None, "id", pid=201, parent_pid=100, source="auditd"),
+        ran(7220, None, "env", pid=202, parent_pid=201, source="auditd"),
+        ran(7230, None, "curl", "x", pid=203, parent_pid=202, source="auditd"),
+    ]
+    for order in permutations(later):
+        assert hunted([*LIFE, created(7200, "b"), *order]).only.container_id == cid("b")
+
+
 def test_deep_tree_of_processes_that_came_before_their_container_is_survived() -> None:
     """A shell in a shell in a shell, five hundred times, before containerd tells the first process id."""
     tree = [

@@ -35,17 +35,22 @@ def union(one: bytes, other: bytes) -> bytes:
 def thinned(links: bytes, below: Iterable[int | None]) -> bytes:
     """The latest links, and those of the processes `below`, of whoever started these, and so on upwards."""
     whole = list(_LINK.iter_unpack(links))
-    starts: dict[int, list[int]] = {}
+    begun: dict[int, list[int]] = {}
     for at, (_, pid, _) in enumerate(whole):
-        starts.setdefault(pid, []).append(at)
+        begun.setdefault(pid, []).append(at)
     above: set[int] = set()
     asked = {pid for pid in below if pid is not None}
     while asked:
-        found = {at for pid in asked for at in starts.get(pid, ())} - above
+        found = {at for pid in asked for at in begun.get(pid, ())} - above
         above |= found
         asked = {whole[at][2] for at in found}
     kept = {*sorted(above)[-_LATEST_KEPT:], *range(max(len(whole) - _LATEST_KEPT, 0), len(whole))}
     return b"".join(_LINK.pack(*whole[at]) for at in sorted(kept))
+
+
+def starts(links: bytes) -> list[tuple[int, int, int]]:
+    """(time in ns, process id, id of the process that started it) of each link."""
+    return list(_LINK.iter_unpack(links))
 
 
 def pairs(links: bytes) -> list[tuple[int, int]]:

@@ -13,6 +13,7 @@ from tidewaiter.attribution import NODELESS, Directory, lasting_key
 from tidewaiter.chain import BY_PID, Action, Chain
 from tidewaiter.cluster import ClusterState
 from tidewaiter.event import NetworkFlow, ProcessExec
+from tidewaiter.lineage import starts
 from tidewaiter.node import NodeState
 
 
@@ -55,25 +56,37 @@ def take_back(directory: Directory, node: NodeState, pid: int, chain: Chain, ske
         if other is None or other is chain:
             continue
         pids = [pid]
+        begun = starts(other.lineage)
         for shared in pids:
+            for time_ns, child, parent_pid in begun:
+                # What is no behaviour may have started what is one.
+                is_new = parent_pid == shared and child not in pids
+                if is_new and _was_held(node, shared, child, time_ns, key, skew_ns):
+                    node.pass_pid(child, time_ns, other_key, key)
+                    pids.append(child)
             for action in other.actions:
                 if action.prefix != BY_PID or shared not in (action.pid, action.parent_pid):
                     continue
-                held = node.holder_of(shared, action.time_ns, skew_ns)
-                if held is None or held[1] != key or _was_its_own_before(node, action, held[0]):
+                if not _was_held(node, shared, action.pid, action.time_ns, key, skew_ns):
                     continue
                 _move(action, other, chain)
                 losers.append(other)
                 if action.pid and action.pid not in pids:
                     node.pass_pid(action.pid, action.time_ns, other_key, key)
+                    # Of a settled container the process was not learnt.
+                    node.learn_pid(action.pid, action.time_ns, key)
                     pids.append(action.pid)
     return losers
 
 
-def _was_its_own_before(node: NodeState, action: Action, since_ns: int) -> bool:
-    """Whether the process itself, not just its parent, was known before it did this, and since a later moment."""
-    held = node.holder_of(action.pid or 0, action.time_ns - 1)
-    return held is not None and held[0] > since_ns
+def _was_held(node: NodeState, shared: int, pid: int | None, time_ns: int, key: str, skew_ns: int) -> bool:
+    """Whether a process id, a process's own or its parent's, was a container's when it did something; not where the
+    process itself was known before, and since a later moment."""
+    held = node.holder_of(shared, time_ns, skew_ns)
+    if held is None or held[1] != key:
+        return False
+    own = node.holder_of(pid or 0, time_ns - 1)
+    return own is None or own[0] <= held[0]
 
 
 def _move(action: Action, loser: Chain, chain: Chain) -> None:
