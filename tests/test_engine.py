@@ -177,6 +177,30 @@ def test_settled_container_keeps_nothing_of_what_it_does() -> None:
     assert (chain.actions, chain.sessions) == ((), ())
 
 
+@pytest.mark.parametrize("settled_at", [121, 7260])
+@pytest.mark.parametrize("act", [connected(7250, None, pid=100), ran(7250, None, "curl", "x", pid=7, parent_pid=100)])
+def test_settled_container_keeps_nothing_from_whoever_has_its_process_id_now(settled_at: float, act: Event) -> None:
+    """Nobody told its end. Another's start is told after what that one did, which may even be what settles it."""
+    machine = engine(CORPORATE)
+    feed(
+        machine, [created(0, "a", OURS), started(1, "a", pid=100), *([ran(121, "a", "x")] if settled_at < 200 else [])]
+    )
+    feed(machine, [act, ran(7260, "a", "x"), created(7201, "b", EVIL), started(7202, "b", pid=100)])
+    [settled] = [chain for chain in machine.directory.chains() if chain.is_settled]
+    assert (settled.container_id, settled.actions) == (cid("a"), ())
+    assert finished(machine).only.container_id == cid("b")
+
+
+def test_settled_container_keeps_what_may_be_anothers_only_for_as_long_as_that_may_be_told() -> None:
+    """Twice the lateness, and only what would be a behaviour."""
+    machine = engine(CORPORATE)
+    feed(machine, [created(0, "a", OURS), started(1, "a", pid=100), ran(121, "a", "x")])
+    feed(machine, [ran(200 + 100 * at_, None, word, pid=7, parent_pid=100) for at_ in range(4) for word in ("sh", "x")])
+    [chain] = machine.directory.chains()
+    assert [action.time_ns for action in chain.actions] == [at(400), at(500)]
+    assert machine.ledger.outcomes()["irrelevant"] == 9
+
+
 @pytest.mark.parametrize(
     ("policy", "before"),
     [

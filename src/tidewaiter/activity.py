@@ -78,7 +78,9 @@ class Activity:
                 chain = self.directory.pod_chain(event)
             if chain is None:
                 return self.wait(event)
-        return "irrelevant" if chain.is_settled else self._exec(chain, event)
+        if not chain.is_settled:
+            return self._exec(chain, event)
+        return "irrelevant" if _shown(event) != BY_PID else self._pass_over(chain, self._execution(event))
 
     def _exec(self, chain: Chain, event: ProcessExec) -> Outcome:
         time_ns = event.time_ns or 0
@@ -87,8 +89,17 @@ class Activity:
         if event.container_id is None and event.container_id_prefix is None:
             # Found by its parent: its own children will be found by it.
             self.learn_pid(event, event.pid, time_ns, chain)
-        action = Action(
-            time_ns=time_ns,
+        action = self._execution(event)
+        first = (time_ns, action.exe or "", action.args, action.parent_exe or "")
+        if chain.first_process is None or first < chain.first_process:
+            chain.first_process = first
+        if not chain.is_unique:
+            note_process(chain, first)
+        return self._act(chain, action, event)
+
+    def _execution(self, event: ProcessExec) -> Action:
+        return Action(
+            time_ns=event.time_ns or 0,
             kind="exec",
             source=event.where.source,
             stream=event.where.stream,
@@ -101,12 +112,6 @@ class Activity:
             is_upper_layer=bool(event.is_upper_layer),
             prefix=_shown(event),
         )
-        first = (time_ns, action.exe or "", action.args, action.parent_exe or "")
-        if chain.first_process is None or first < chain.first_process:
-            chain.first_process = first
-        if not chain.is_unique:
-            note_process(chain, first)
-        return self._act(chain, action, event)
 
     def network_flow(self, event: NetworkFlow) -> Outcome:
         """File a connection: by container, by pod, or by the address it came from."""
@@ -117,13 +122,21 @@ class Activity:
             return "irrelevant"
         chain = self._actor(event)
         if chain is not None:
-            return "irrelevant" if chain.is_settled else self._flow(chain, event, action)
+            return self._pass_over(chain, action) if chain.is_settled else self._flow(chain, event, action)
         if event.container_id_prefix is not None:
             return self.wait(event) if self._may_count(action) else self._glimpse(event)
         cluster = self.directory.cluster(event.cluster)
         if event.pod is not None and (event.pod.name or event.pod.uid):
             return self._act_in_pod(cluster, event.pod, action)
         return self.wait(event)
+
+    def _pass_over(self, chain: Chain, action: Action) -> Outcome:
+        """What a settled container does cannot matter. But what was done by a process id that it had may be another's,
+        whose start is told later: it is kept for as long as that may come."""
+        if action.prefix == BY_PID and self._row_of(action)[1]:
+            chain.settle(action.time_ns - 2 * self.policy.lateness_ns)
+            chain.act(action)
+        return "irrelevant"
 
     def _may_count(self, action: Action, *, is_named: bool = True) -> bool:
         """Whether a connection falls under a row, or may be one that a baseline has not seen, or is to learn."""
@@ -288,7 +301,7 @@ class Activity:
     def _act(self, chain: Chain, action: Action, event: ProcessExec | NetworkFlow | None = None) -> Outcome:
         self.touched.append(chain)
         if self._settles(chain, action.time_ns):
-            return "irrelevant"
+            return self._pass_over(chain, action)
         row, is_counted = self._row_of(action)
         is_listed = self._indicators is not None and self._heed(self._indicators, chain, action)
         is_noted = self._notes is not None and self._note(chain, action, is_counted, event)

@@ -289,10 +289,11 @@ class Chain(msgspec.Struct):
         if lineage.is_over(self.lineage):
             self.lineage = lineage.thinned(self.lineage, (action.parent_pid for action in self.actions))
 
-    def settle(self) -> None:
-        """Nothing that it does matters any more."""
+    def settle(self, since_ns: int) -> None:
+        """Nothing that it does matters any more; what a process id alone told, since then, may have been another's."""
         self.is_settled = True
-        self.actions, self.strangers, self.unfamiliar, self.lineage = (), (), (), b""
+        self.actions = tuple(a for a in self.actions if a.prefix == BY_PID and a.time_ns >= since_ns)
+        self.strangers, self.unfamiliar, self.lineage = (), (), b""
 
     def claim(self, source: str, image: ImageClaim, time_ns: int = 0) -> None:
         """Take in what a source said about the image, once."""

@@ -190,7 +190,7 @@ class Engine:
             case = self._gather(msgspec.structs.replace(whole), found if whole is chain else None)
             if not self.analytic.keeps_quiet(case.provenance, case.usual):
                 return False
-        chain.settle()
+        chain.settle(time_ns - 2 * self.policy.lateness_ns)
         self._leave_unread(chain)
         return True
 
