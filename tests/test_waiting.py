@@ -25,7 +25,7 @@ def test_event_leaves_under_any_of_its_names_once() -> None:
     """A name that resolves it takes it out under all names."""
     room = WaitingRoom()
     event = exec_at(1)
-    assert room.add(event, ("pid:1", "pid:2")) is None
+    assert room.add(event, ("pid:1", "pid:2")) == []
     assert len(room) == 1
     assert list(room) == [event]
     assert room.claim("pid:3") == []
@@ -117,7 +117,7 @@ def test_full_room_gives_up_who_waited_longest(monkeypatch: pytest.MonkeyPatch) 
     room = WaitingRoom()
     events = [exec_at(seconds) for seconds in range(5)]
     left = [room.add(event, (f"id:{number}", "id:all")) for number, event in enumerate(events)]
-    assert left == [None, None, None, events[0], events[1]]
+    assert left == [[], [], [], [events[0]], [events[1]]]
     assert len(room) == 3
     assert room.claim("id:0") == []
     assert room.claim("id:all") == events[2:]
@@ -129,3 +129,21 @@ def test_name_given_twice_counts_once() -> None:
     event = exec_at(1)
     room.add(event, ("pid:7", "pid:7"))
     assert room.claim("pid:7") == [event]
+
+
+def test_text_that_waits_is_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Command lines are as long as an attacker likes; what leaves makes room again, and one may always wait."""
+    monkeypatch.setattr(waiting, "TEXT_CAP", 100)
+    room = WaitingRoom()
+    events = [ran(number, None, "x", "y" * 39, pid=number) for number in range(4)]
+    assert [room.add(event, (f"id:{number}",)) for number, event in enumerate(events)] == [
+        [],
+        [],
+        [events[0]],
+        [events[1]],
+    ]
+    assert room.claim("id:2") == [events[2]]
+    assert room.add(events[0], ("id:0",)) == []
+    huge = ran(9, None, "z" * 1000, pid=9)
+    assert room.add(huge, ("id:9",)) == [events[3], events[0]]
+    assert (len(room), room.claim("id:9")) == (1, [huge])

@@ -220,8 +220,7 @@ class Activity:
         # Whose address it was may be told later: that is asked when the event's time is up.
         if not names and not (isinstance(event, NetworkFlow) and event.src_ip is not None):
             return "unattributed"
-        left = self.waiting.add(event, names)
-        if left is not None:
+        for left in self.waiting.add(event, names):
             self._on_resolved(left, self._last_resort(left))
         return "waiting"
 

@@ -1,14 +1,16 @@
 """Keeps events whose container is not known yet, until a record names it or their time is up.
 
-Bounded: where the cap is reached, the event that has waited longest is given up.
+Bounded in number and in text: where a cap is reached, the events that have waited longest are given up.
 """
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 
-from tidewaiter.event import Event
+from tidewaiter.event import ContainerExec, Event, ProcessExec
 
 CAP = 50_000
+TEXT_CAP = 64 * 1024 * 1024
+"""Characters of command lines that may wait in all."""
 END_NS = 2**63
 """Later than all times."""
 
@@ -19,22 +21,23 @@ class WaitingRoom:
     def __init__(self) -> None:
         self._events: OrderedDict[int, tuple[Event, tuple[str, ...]]] = OrderedDict()
         self._by_name: dict[str, list[int]] = {}
-        self._next = 0
+        self._next = self._text = 0
 
     def __len__(self) -> int:
         return len(self._events)
 
-    def add(self, event: Event, names: tuple[str, ...]) -> Event | None:
-        """Let an event wait under its names. Gives back the event that had to leave for it, if any."""
+    def add(self, event: Event, names: tuple[str, ...]) -> list[Event]:
+        """Let an event wait under its names. Gives back the events that had to leave for it."""
         ticket, self._next = self._next, self._next + 1
         names = tuple(dict.fromkeys(names))
         self._events[ticket] = (event, names)
+        self._text += _text_of(event)
         for name in names:
             self._by_name.setdefault(name, []).append(ticket)
-        if len(self._events) <= CAP:
-            return None
-        oldest = next(iter(self._events))
-        return self._take(oldest)
+        left: list[Event] = []
+        while len(self._events) > CAP or (self._text > TEXT_CAP and len(self._events) > 1):
+            left.append(self._take(next(iter(self._events))))
+        return left
 
     def claim(self, name: str, since_ns: int = 0) -> list[Event]:
         """The events from no earlier than a time that wait under a name; they wait no longer."""
@@ -73,12 +76,19 @@ class WaitingRoom:
 
     def _take(self, ticket: int) -> Event:
         event, names = self._events.pop(ticket)
+        self._text -= _text_of(event)
         for name in names:
             tickets = self._by_name[name]
             tickets.remove(ticket)
             if not tickets:
                 del self._by_name[name]
         return event
+
+
+def _text_of(event: Event) -> int:
+    if isinstance(event, ProcessExec):
+        return sum(map(len, event.args))
+    return sum(map(len, event.command)) if isinstance(event, ContainerExec) else 0
 
 
 def _order(event: Event) -> tuple[int, str, str, int]:
