@@ -105,17 +105,18 @@ class Lab:
         say(f"{name}: {done.seconds:.1f} s, {done.peak_bytes / 1e6:.0f} MB")
         return done, file
 
-    def approve(self, file: Path) -> list[str]:
-        """Approve, by name and content, what public images do that run here by right; gives the names."""
+    def approve(self, file: Path, *, looks: bool = False) -> list[str]:
+        """Approve, by name and content, what public images do that run here by right; gives the names. `looks`: also
+        what the company's own releases do, as somebody would who looks at each alert and finds no fault."""
         benign = {
             (workload["path"], digest)
             for workload in self.truth["workloads"]
-            if not workload["is_trusted"]
+            if looks or not workload["is_trusted"]
             for digests in workload["digests"]
             for digest in digests
         }
         known: dict[str, set[str]] = {}
-        for path, content in _profiles(file):
+        for path, content in _held_back(file):
             known.setdefault(path, set()).add(content)
         approved = []
         for path, contents in sorted(known.items()):
@@ -185,15 +186,16 @@ def _chunks(path: Path) -> Any:
             yield chunk
 
 
-def _profiles(file: Path) -> list[tuple[str, str]]:
-    """(NAMESPACE/KIND/NAME, content) of each profile of a baseline file."""
-    found: list[tuple[str, str]] = []
+def _held_back(file: Path) -> list[tuple[str, str]]:
+    """(NAMESPACE/KIND/NAME, content) of each profile of a baseline file that expects not all that it holds."""
+    found: dict[tuple[str, str], None] = {}
     with file.open("rb") as lines:
         for line in lines:
             if line.startswith(b'{"kind":"profile",'):
                 head = msgspec.json.decode(line)
-                found.append((f"{head['namespace']}/{head['workload_kind']}/{head['workload']}", head["content"]))
-    return found
+            elif b'"state":"alerted"' in line or b'"state":"unapproved"' in line:
+                found[f"{head['namespace']}/{head['workload_kind']}/{head['workload']}", head["content"]] = None
+    return list(found)
 
 
 def size_of(file: Path) -> dict[str, int]:
@@ -233,10 +235,10 @@ def _learned(lab: Lab, name: str, last: int) -> dict[str, Any]:
     }
 
 
-def _relearned(lab: Lab) -> dict[str, Any]:
-    """Every night the day is learned on top of what was known, and its public images looked at."""
+def _relearned(lab: Lab, *, looks: bool) -> dict[str, Any]:
+    """Every night the day is learned on top of what was known, and its public images, or all alerts, looked at."""
     _, file = lab.learn("daily-1", [lab.day(1)])
-    lab.approve(file)
+    lab.approve(file, looks=looks)
     alerts: list[dict[str, Any]] = []
     took: list[Any] = []
     for day in range(2, DAYS + 1):
@@ -244,9 +246,9 @@ def _relearned(lab: Lab) -> dict[str, Any]:
         alerts += found
         learning, file = lab.learn(f"daily-{day}", [lab.day(day)], file)
         took.append(msgspec.to_builtins(learning))
-        lab.approve(file)
+        lab.approve(file, looks=looks)
     return {
-        "name": "relearned every day",
+        "name": "relearned every day" + (", alerts looked at" if looks else ""),
         "learning": took,
         "baseline": size_of(file),
         "answer": lab.compared(alerts, 2, DAYS),
@@ -267,7 +269,7 @@ def measure(options: Options) -> dict[str, Any]:
         "without": {"hunting": msgspec.to_builtins(hunting), "answer": lab.compared(alerts, 2, DAYS)},
         "with": [_learned(lab, "one-day", 1), _learned(lab, "three-days", 3)],
     }
-    results["with"].append(_relearned(lab))
+    results["with"] += [_relearned(lab, looks=looks) for looks in (False, True)]
     return results
 
 
