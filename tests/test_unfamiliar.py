@@ -44,13 +44,21 @@ def test_many_usual_habits_drive_out_no_new_one() -> None:
 
 
 def test_habit_is_kept_once_for_each_program_that_started_it() -> None:
-    """The earliest; and a namespace is asked about it once."""
+    """The earliest; nobody is asked what is usual while there is room."""
     baseline = Known(learned("X", *USUAL, of=key("api")))
     many = [ran(9 + at, "a", "/opt/x", parent_exe=f"/bin/{'ab'[at % 2]}") for at in range(10)]
     kept = chain_of(many[::-1], baseline).unfamiliar
     assert [(action.exe, action.parent_exe) for _, _, action in kept] == [("/opt/x", "/bin/a"), ("/opt/x", "/bin/b")]
     assert [action.time_ns for _, _, action in kept] == [many[0].time_ns, many[1].time_ns]
-    assert baseline.asked == 2
+    assert baseline.asked == 0
+
+
+def test_a_namespace_is_asked_about_each_habit_once() -> None:
+    """However often it is seen, and however many containers have it."""
+    baseline = Known(learned("X", *USUAL, of=key("api")))
+    again = [ran(30 + at, "a", event.exe or "") for event in USUAL for at in range(3)]
+    chain_of([*USUAL, *again], baseline)
+    assert baseline.asked == len(USUAL)
 
 
 def test_what_can_be_no_behaviour_is_not_kept() -> None:

@@ -2,7 +2,8 @@
 
 Which workload a container belongs to, and whether its image is trusted, is known at the end, and only then what is
 usual for it. Until then the first action of each habit is kept, as (habit, whether a trusted or approved workload of
-the namespace has it, action): many habits are usual where the container runs, and drive out none that is not.
+the namespace has it, action): many habits are usual where the container runs, and drive out none that is not. Of the
+few that there is room for in any case it is not asked whether they are usual; they stand as not.
 """
 
 from collections.abc import Iterable
@@ -46,11 +47,17 @@ class Unfamiliar:
         habit = self._name_of(action)
         if habit is None or any(told == habit and _is_before(first, action) for told, _, first in actor.unfamiliar):
             return True
+        known = actor.unfamiliar
+        if len(known) < USUAL_KEPT:
+            # There is room, whatever is usual: most containers never need to know.
+            actor.unfamiliar = firsts((*known, (habit, False, action)))
+            return True
+        known = tuple((name, self._is_usual(cluster, namespace, name), first) for name, _, first in known)
         is_usual = self._is_usual(cluster, namespace, habit)
-        alike = [first for _, was_usual, first in actor.unfamiliar if was_usual == is_usual]
+        alike = [first for _, was_usual, first in known if was_usual == is_usual]
         is_full = len(alike) >= (USUAL_KEPT if is_usual else UNUSUAL_KEPT)
         if not is_full or not _is_before(alike[-1], action):
-            actor.unfamiliar = firsts((*actor.unfamiliar, (habit, is_usual, action)))
+            actor.unfamiliar = firsts((*known, (habit, is_usual, action)))
         return True
 
     def _name_of(self, action: Action) -> str | None:

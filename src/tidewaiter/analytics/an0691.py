@@ -38,6 +38,8 @@ def judge(case: Case, policy: TrustPolicy) -> Judgement:
     if case.chain.is_sandbox:
         return Judgement(verdict="quiet", reasons=("the pod's sandbox runs the pause image only",))
     trust = case.provenance.trust
+    if not case.hits and keeps_quiet(case.provenance, case.usual):
+        return _vouched(case)
     behaviours = behaviours_of(case, policy)
     if trust.state == "trusted" and case.usual is not None and case.usual.is_new_content:
         return _judge_new_content(case, policy, _in_order(behaviours))
@@ -50,15 +52,21 @@ def judge(case: Case, policy: TrustPolicy) -> Judgement:
     return _judge_unvouched(case, policy, effects, _in_order([*behaviours, *broken]), bool(broken))
 
 
+def _vouched(case: Case) -> Judgement:
+    reasons = [f"trust: trusted by rule {case.provenance.trust.rule}"]
+    if case.usual is not None and case.usual.standing == "known":
+        reasons.append(f"baseline: {case.usual.key.path} knows this content")
+    return Judgement(verdict="quiet", reasons=tuple(reasons))
+
+
 def _judge_trusted(case: Case, policy: TrustPolicy, behaviours: list[Weighed]) -> Judgement:
     trust, moved = case.provenance.trust, case.provenance.moved_from
     if case.usual is not None and case.usual.standing == "known":
-        known = f"baseline: {case.usual.key.path} knows this content"
-        return Judgement(verdict="quiet", reasons=(f"trust: trusted by rule {trust.rule}", known))
+        return _vouched(case)
     strong = [b for b in behaviours if b.shown.strength == "strong" and b.place == "inside" and not b.is_expected]
     is_doubtful = case.usual is not None and case.usual.knows_workload and case.usual.standing == "unknown"
     if not strong or (moved is None and not is_doubtful):
-        return Judgement(verdict="quiet", reasons=(f"trust: trusted by rule {trust.rule}",))
+        return _vouched(case)
     if moved is not None:
         why = f"moved tag: {case.provenance.image.reference} pointed to {moved} before"
         title = f"Trusted reference {_image(case)} moved to new content, which {_did_most(strong)}"
