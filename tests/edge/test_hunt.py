@@ -151,10 +151,13 @@ def test_the_reading_process_reads_many_files_side_by_side(
         path = tmp_path / f"part{number}.jsonl"
         path.write_bytes(b"".join(lines[number::3]))
         paths.append(path)
-    alone = run(*paths, policy=BENCH_POLICY)
+    # What comes later than the lateness expires by what its stream told before, and what the sieve leaves out unread,
+    # sooner or later, tells nothing: so of such records only, between several files, the answer may differ.
+    patient = msgspec.structs.replace(BENCH_POLICY, lateness_ns=2 * 3600 * 10**9)
+    alone = run(*paths, policy=patient)
     assert alone.records == EVENTS
     monkeypatch.setattr(ahead, "SMALLEST_BYTES", 0)
-    both = run(*paths, policy=BENCH_POLICY)
+    both = run(*paths, policy=patient)
     assert both.outputs == alone.outputs
     assert both.records_by_source == alone.records_by_source
 
